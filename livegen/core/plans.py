@@ -1,0 +1,56 @@
+"""What the performer asks of a generator, and what it gets: frozen values that cross the process boundary."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from livegen.core.events import Note, Part, Tick
+from livegen.core.harmony import ChordSymbol
+
+
+@dataclass(frozen=True, slots=True)
+class Sampling:
+    """How boldly to choose. `temperature` 0 takes the likeliest; `top_p` in (0, 1]; `min_p` in [0, 1)."""
+
+    temperature: float = 0.9
+    top_p: float = 0.95
+    min_p: float = 0.02
+
+
+@dataclass(frozen=True, slots=True)
+class PlanRequest:
+    """Asks for the agent's notes in one window.
+
+    Attributes:
+        plan_id: generation number, rising by one a request; a plan that names an older one than the performer wants is stale.
+        window: first pulse of the window on the transport's beat.
+        tick: the event that opens the window in the stream.
+        sampling: temperature and cuts.
+        style: weight of each named style, 0..1; a name that the generator doesn't know counts as nothing.
+        opening: this window begins an answer, which must begin with a note at once.
+        seed: the plan's random numbers come from (seed, plan_id) and nothing else.
+    """
+
+    plan_id: int
+    window: int
+    tick: Tick
+    sampling: Sampling = field(default_factory=Sampling)
+    style: tuple[tuple[str, float], ...] = ()
+    opening: bool = False
+    seed: int = 0
+
+    @property
+    def wants_chord(self) -> bool:
+        """Whether the window begins with a chord: it does when somebody plays harmony."""
+        return bool(self.tick.parts & {Part.CHORDS, Part.BASS})
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """The agent's notes in one window, sorted by (part, onset, pitch); durations may reach beyond the window's end."""
+
+    plan_id: int
+    window: int
+    hop: int
+    chord: ChordSymbol | None
+    notes: tuple[Note, ...]
