@@ -1,0 +1,117 @@
+"""Who plays when: the modes as a small state machine over what the listener hears.
+
+A stint is a stretch of music in which the agent plays. The director opens and closes stints; the planner fills them.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from livegen.core.events import PULSES_PER_BEAT, Part
+from livegen.core.listener import Listener
+from livegen.core.parameters import Settings
+from livegen.core.transport import Transport, grid_at_or_after
+
+HALF_BEAT = PULSES_PER_BEAT // 2
+PLANNING_NS = 30_000_000
+"""Time that a plan needs at the least: a stint begins no sooner than this from now."""
+
+REST_BEATS = 8.0
+"""Accompaniment stops after this much silence of the player."""
+
+MODE_PARTS: dict[str, frozenset[Part]] = {
+    "respond": frozenset({Part.LEAD}),
+    "accompany": frozenset({Part.CHORDS, Part.BASS, Part.DRUMS}),
+    "listen": frozenset(),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Stint:
+    """The agent plays `parts` from pulse `start` to pulse `end` (None: until further notice).
+
+    `phrase_end_ns` is when the player's phrase ended that this answers, None where nothing is answered.
+    """
+
+    start: int
+    end: int | None
+    parts: frozenset[Part]
+    phrase_end_ns: int | None = None
+
+
+class Director:
+    """Decides on stints. Single-threaded; owned by the engine."""
+
+    def __init__(self) -> None:
+        self.stint: Stint | None = None
+
+    def reset(self, listener: Listener) -> None:
+        """Stop, and wait for the player."""
+        self.stint = None
+        listener.close_phrase()
+
+    def player_pressed(self, settings: Settings) -> bool:
+        """The player struck a key; whether the agent must yield at once."""
+        if settings.mode != "respond" or self.stint is None:
+            return False
+        self.stint = None
+        return True
+
+    def update(self, listener: Listener, settings: Settings, transport: Transport, now_ns: int) -> Stint | None:
+        """The stint that holds now, opened or closed as need be."""
+        parts = MODE_PARTS[settings.mode] & settings.parts
+        match settings.mode:
+            case "respond":
+                self._respond(listener, settings, transport, now_ns, parts)
+            case "accompany":
+                self._accompany(listener, transport, now_ns, parts)
+            case _:
+                self.stint = None
+        return self.stint
+
+    def next_deadline_ns(self, listener: Listener, settings: Settings, transport: Transport) -> int | None:
+        """When `update` may decide something new although nothing has been played."""
+        if settings.mode == "respond":
+            if self.stint is not None and self.stint.end is not None:
+                return transport.ns_at(self.stint.end)
+            if listener.phrase is not None and not listener.keys_down and settings.parts & MODE_PARTS["respond"]:
+                return listener.phrase.end_ns + transport.ns_of_beats(settings.phrase_gap_beats)
+        if settings.mode == "accompany" and self.stint is not None and not listener.keys_down:
+            return listener.last_activity_ns + transport.ns_of_beats(REST_BEATS)
+        return None
+
+    def _respond(
+        self, listener: Listener, settings: Settings, transport: Transport, now_ns: int, parts: frozenset[Part]
+    ) -> None:
+        if self.stint is not None:
+            if self.stint.end is not None and now_ns >= transport.ns_at(self.stint.end):
+                self.stint = None
+            return
+        phrase = listener.phrase
+        gap_ns = transport.ns_of_beats(settings.phrase_gap_beats)
+        if phrase is None or listener.keys_down or not parts or now_ns < phrase.end_ns + gap_ns:
+            return
+        start = answer_start(transport, phrase.end_ns, now_ns)
+        heard = transport.beats(phrase.end_ns - phrase.start_ns)
+        beats = min(settings.answer_max_beats, max(2.0, float(-(-heard // 1))))
+        listener.close_phrase()
+        self.stint = Stint(start, grid_at_or_after(start + beats * PULSES_PER_BEAT, PULSES_PER_BEAT), parts, phrase.end_ns)
+
+    def _accompany(self, listener: Listener, transport: Transport, now_ns: int, parts: frozenset[Part]) -> None:
+        rested = not listener.keys_down and now_ns >= listener.last_activity_ns + transport.ns_of_beats(REST_BEATS)
+        if not parts or (self.stint is not None and rested):
+            self.reset(listener)
+        elif self.stint is None and listener.phrase is not None and not rested:
+            start = grid_at_or_after(transport.pulse_at(now_ns + PLANNING_NS), PULSES_PER_BEAT)
+            self.stint = Stint(start, None, parts, None)
+        elif self.stint is not None and self.stint.parts != parts:
+            self.stint = Stint(self.stint.start, None, parts, None)
+
+
+def answer_start(transport: Transport, phrase_end_ns: int, now_ns: int) -> int:
+    """Where an answer begins: the next beat, or the half beat before it if the beat is more than one beat after the phrase's end."""
+    soonest = transport.pulse_at(now_ns + PLANNING_NS)
+    beat = grid_at_or_after(soonest, PULSES_PER_BEAT)
+    if beat <= transport.pulse_at(phrase_end_ns) + PULSES_PER_BEAT:
+        return beat
+    return grid_at_or_after(soonest, HALF_BEAT)

@@ -1,0 +1,72 @@
+"""What the engine wants done: frozen values that a shell carries out, and what a shell tells the engine besides MIDI."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from livegen.core.events import Part, PlayerEvent
+from livegen.core.midi import Message
+from livegen.core.plans import PlanRequest
+
+
+@dataclass(frozen=True, slots=True)
+class Send:
+    """Send `message` now. It was due at `due_ns`; `part` is None for what belongs to nobody (played through, panic)."""
+
+    due_ns: int
+    message: Message
+    part: Part | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Observe:
+    """Tell the generator what the player did."""
+
+    event: PlayerEvent
+
+
+@dataclass(frozen=True, slots=True)
+class Ask:
+    """Ask the generator for a plan, wanted before the window begins."""
+
+    request: PlanRequest
+
+
+@dataclass(frozen=True, slots=True)
+class Overdue:
+    """The plan has not come and the window is about to begin: fill it from the fallback."""
+
+    request: PlanRequest
+
+
+@dataclass(frozen=True, slots=True)
+class Discard:
+    """This plan and all later ones will not be played: roll the context back to before them."""
+
+    plan_id: int
+
+
+@dataclass(frozen=True, slots=True)
+class Answered:
+    """The first note of an answer goes out now: the phrase ended at `phrase_end_ns`, the note was due at `due_ns`."""
+
+    phrase_end_ns: int
+    due_ns: int
+
+
+Effect = Send | Observe | Ask | Overdue | Discard | Answered
+
+
+@dataclass(frozen=True, slots=True)
+class Panic:
+    """Silence everything; nothing plays until the player or a command asks."""
+
+
+@dataclass(frozen=True, slots=True)
+class InputLost:
+    """The player's port has gone: what it held has ended."""
+
+
+@dataclass(frozen=True, slots=True)
+class GeneratorLost:
+    """The generator has died: release what it holds; open requests go to the fallback."""

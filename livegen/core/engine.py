@@ -1,0 +1,225 @@
+"""The engine: MIDI, plans and settings in, effects out, without threads, clocks or files.
+
+Three verbs: `receive` takes something in, `tick` says what is to be done by now, `next_deadline_ns` says when to come back. After
+every `receive` the caller calls `tick`.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping
+
+from livegen.core.director import Director, Stint
+from livegen.core.effects import Answered, Ask, Discard, Effect, GeneratorLost, InputLost, Observe, Overdue, Panic, Send
+from livegen.core.events import Part, PlayerEvent
+from livegen.core.ledger import Ledger, Owner
+from livegen.core.listener import Listener
+from livegen.core.midi import Control, Message, NoteOff, NoteOn, Other, Realtime, parse, release_all
+from livegen.core.parameters import Settings
+from livegen.core.planner import Planner
+from livegen.core.plans import Plan
+from livegen.core.schedule import NoteStart, Schedule
+from livegen.core.transport import Transport
+
+CHANNELS: dict[Part, int] = {Part.LEAD: 0, Part.CHORDS: 1, Part.BASS: 2, Part.DRUMS: 9}
+"""MIDI channel of each part, 0..15."""
+
+LATE_NS = 40_000_000
+"""A note-on that could not be sent within this of its due time is dropped; a note-off never is."""
+
+Incoming = Message | Plan | Settings | Panic | InputLost | GeneratorLost
+
+
+class Engine:
+    """The whole of a performance but its shells.
+
+    Single-threaded: one owner calls everything. An illegal input raises and changes nothing.
+
+    Args:
+        settings: the parameters to begin with.
+        now_ns: the time of pulse 0.
+        ledger: where sounding notes are counted; its memory may be shared.
+        seed: the agent's random numbers.
+        channels: MIDI channel of each part.
+    """
+
+    def __init__(
+        self,
+        settings: Settings,
+        now_ns: int,
+        ledger: Ledger | None = None,
+        seed: int = 0,
+        channels: Mapping[Part, int] = CHANNELS,
+    ) -> None:
+        self.settings = settings
+        self.transport = Transport.starting(now_ns, settings.tempo_bpm, settings.beats_per_bar)
+        self.ledger = ledger or Ledger()
+        self.counters: Counter[str] = Counter()
+        self._channels = dict(channels)
+        self._listener = Listener()
+        self._director = Director()
+        self._planner = Planner(seed)
+        self._schedule = Schedule()
+        self._effects: list[Effect] = []
+        self._awaiting: Stint | None = None
+        """The answer whose first note has not been sent yet."""
+
+    def receive(self, incoming: Incoming, now_ns: int) -> None:
+        """Take in a message of the player, a plan, new settings or a command."""
+        match incoming:
+            case Plan():
+                self._take_plan(incoming, now_ns)
+            case Settings():
+                self._take_settings(incoming, now_ns)
+            case Panic():
+                self._panic(now_ns)
+            case InputLost():
+                self._observe(self._listener.release_all(now_ns, self.transport))
+            case GeneratorLost():
+                # What is decided but not begun is good music and stays; only what sounds is let go.
+                self._release(Owner.GENERATED, now_ns)
+                self._effects.extend(Overdue(request) for request in self._planner.open_requests())
+            case NoteOn() | NoteOff() | Control() | Realtime() | Other():
+                self._hear(incoming, now_ns)
+
+    def tick(self, now_ns: int) -> list[Effect]:
+        """Everything that is to be done by `now_ns`, in order."""
+        position = self.transport.pulse_at(now_ns)
+        self._planner.begun(position)
+        self._play_until(now_ns)
+        had_stint = self._director.stint
+        stint = self._director.update(self._listener, self.settings, self.transport, now_ns)
+        if stint is None:
+            if had_stint is not None:
+                self._stop_planning(now_ns)
+        else:
+            if had_stint is None and stint.phrase_end_ns is not None:
+                self._awaiting = stint
+            for request in self._planner.requests(stint, self.settings, self.transport, now_ns):
+                self._effects.append(Ask(request))
+        for request in self._planner.overdue(self.transport, now_ns):
+            self.counters["plans_overdue"] += 1
+            self._effects.append(Overdue(request))
+        effects, self._effects = self._effects, []
+        return effects
+
+    def next_deadline_ns(self) -> int | None:
+        """When `tick` has something to do although nothing is received; None if only the player can move things."""
+        due = [
+            self._director.next_deadline_ns(self._listener, self.settings, self.transport),
+            self._planner.next_deadline_ns(self._director.stint, self.settings, self.transport),
+        ]
+        if (pulse := self._schedule.next_pulse) is not None:
+            due.append(self.transport.ns_at(pulse))
+        return min((at for at in due if at is not None), default=None)
+
+    def close(self, now_ns: int) -> list[Effect]:
+        """Release everything that sounds, for an orderly end."""
+        self._panic(now_ns)
+        effects, self._effects = self._effects, []
+        return effects
+
+    # --- the player ---
+
+    def _hear(self, message: Message, now_ns: int) -> None:
+        self.counters["messages_in"] += 1
+        if isinstance(message, NoteOn) and self._director.player_pressed(self.settings):
+            self.counters["yields"] += 1
+            self._silence(now_ns)
+        self._observe(self._listener.receive(message, now_ns, self.transport))
+        if self.settings.thru:
+            self._pass_through(message, now_ns)
+
+    def _observe(self, events: list[PlayerEvent]) -> None:
+        self._effects.extend(Observe(event) for event in events)
+
+    def _pass_through(self, message: Message, now_ns: int) -> None:
+        match message:
+            case NoteOn(channel, pitch):
+                self.ledger.add(Owner.THRU, channel, pitch)
+                self._send(message, now_ns)
+            case NoteOff(channel, pitch):
+                if self.ledger.remove(Owner.THRU, channel, pitch):
+                    self._send(message, now_ns)
+            case Control() | Other():
+                self._send(message, now_ns)
+
+    # --- the agent ---
+
+    def _take_plan(self, plan: Plan, now_ns: int) -> None:
+        if not self._planner.accept(plan):
+            self.counters["plans_stale"] += 1
+            return
+        self.counters["plans"] += 1
+        for note in plan.notes:
+            start = NoteStart(note.part, self._channels[note.part], note.pitch, note.velocity, note.duration, plan.window)
+            self._schedule.start_at(plan.window + note.onset, start)
+
+    def _play_until(self, now_ns: int) -> None:
+        for pulse, entry in self._schedule.pop_until(self.transport.pulse_at(now_ns)):
+            due_ns = self.transport.ns_at(pulse)
+            if isinstance(entry, NoteStart):
+                self._start(pulse, due_ns, entry, now_ns)
+            elif self.ledger.remove(Owner.GENERATED, entry.channel, entry.pitch):
+                self._send(NoteOff(entry.channel, entry.pitch), due_ns, entry.part)
+
+    def _start(self, pulse: int, due_ns: int, entry: NoteStart, now_ns: int) -> None:
+        if now_ns - due_ns > LATE_NS:
+            self.counters["notes_late_dropped"] += 1
+            return
+        if self.ledger.holds(Owner.GENERATED, entry.channel, entry.pitch):
+            self.ledger.remove(Owner.GENERATED, entry.channel, entry.pitch)
+            self._send(NoteOff(entry.channel, entry.pitch), due_ns, entry.part)
+        self.ledger.add(Owner.GENERATED, entry.channel, entry.pitch)
+        self.counters["notes_out"] += 1
+        if self._awaiting is not None and self._awaiting.phrase_end_ns is not None:
+            self._effects.append(Answered(self._awaiting.phrase_end_ns, due_ns))
+            self._awaiting = None
+        self._send(NoteOn(entry.channel, entry.pitch, entry.velocity), due_ns, entry.part)
+        self._schedule.end_at(pulse + entry.duration, entry.part, entry.channel, entry.pitch)
+
+    def _stop_planning(self, now_ns: int) -> None:
+        self._awaiting = None
+        thrown = self._planner.reset(self.transport.pulse_at(now_ns))
+        if thrown is not None:
+            self._effects.append(Discard(thrown))
+
+    # --- commands ---
+
+    def _take_settings(self, settings: Settings, now_ns: int) -> None:
+        before, self.settings = self.settings, settings
+        if settings.tempo_bpm != before.tempo_bpm:
+            self.transport = self.transport.with_tempo(settings.tempo_bpm, now_ns)
+        if settings.beats_per_bar != before.beats_per_bar:
+            self.transport = self.transport.with_metre(settings.beats_per_bar)
+        if settings.mode != before.mode:
+            self._director.reset(self._listener)
+            self._silence(now_ns)
+        if before.thru and not settings.thru:
+            self._release(Owner.THRU, now_ns)
+
+    def _release(self, owner: Owner, now_ns: int) -> None:
+        """End what one owner holds."""
+        for channel, pitch in list(self.ledger.sounding(owner)):
+            while self.ledger.holds(owner, channel, pitch):
+                if self.ledger.remove(owner, channel, pitch):
+                    self._send(NoteOff(channel, pitch), now_ns)
+
+    def _silence(self, now_ns: int) -> None:
+        """The agent stops at once: what sounds ends, what is planned is thrown away."""
+        self._schedule.clear()
+        self._release(Owner.GENERATED, now_ns)
+        self._stop_planning(now_ns)
+
+    def _panic(self, now_ns: int) -> None:
+        self.counters["panics"] += 1
+        self._schedule.clear()
+        self._effects.extend(
+            Send(now_ns, parse(data)) for data in release_all(list(self.ledger.sounding()), range(16))
+        )
+        self.ledger.clear()
+        self._director.reset(self._listener)
+        self._stop_planning(now_ns)
+
+    def _send(self, message: Message, due_ns: int, part: Part | None = None) -> None:
+        self._effects.append(Send(due_ns, message, part))

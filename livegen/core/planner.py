@@ -1,0 +1,117 @@
+"""Which windows to plan, when to ask, and which plans still count."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from livegen.core.director import HALF_BEAT, PLANNING_NS, Stint
+from livegen.core.events import PULSES_PER_BEAT, Tick
+from livegen.core.parameters import Settings
+from livegen.core.plans import Plan, PlanRequest, Sampling
+from livegen.core.transport import Transport, grid_at_or_after
+
+OVERDUE_NS = 8_000_000
+"""The commit horizon: a plan that is not there this long before its window is replaced by the fallback's."""
+
+
+class Planner:
+    """Fills a stint window by window. Single-threaded; owned by the engine.
+
+    Every request has its own generation number, rising; a plan whose number is not open any more is stale.
+    """
+
+    def __init__(self, seed: int) -> None:
+        self.seed = seed
+        self._next_id = 1
+        self._next_window: int | None = None
+        self._open: dict[int, PlanRequest] = {}
+        self._overdue: set[int] = set()
+        self._planned: dict[int, int] = {}
+        """Window of every plan that was accepted and has not begun, by number: what a yield takes back."""
+
+    def reset(self, from_pulse: float) -> int | None:
+        """Forget the stint; the number of the first plan that is thrown away with it, None if none is."""
+        thrown = [plan_id for plan_id, window in self._planned.items() if window > from_pulse]
+        thrown += [plan_id for plan_id in self._open if plan_id not in thrown]
+        self._next_window = None
+        self._open.clear()
+        self._overdue.clear()
+        self._planned.clear()
+        return min(thrown, default=None)
+
+    def requests(self, stint: Stint, settings: Settings, transport: Transport, now_ns: int) -> Iterator[PlanRequest]:
+        """The windows that must be asked for now."""
+        while (due_ns := self._next_request_ns(stint, settings, transport)) is not None and now_ns >= due_ns:
+            window = self._window(stint)
+            soonest = transport.pulse_at(now_ns + OVERDUE_NS)
+            if window < soonest:
+                # The clock has jumped past this window: go on with the next that can still be made.
+                self._next_window = grid_at_or_after(soonest, HALF_BEAT)
+                continue
+            yield self._request(window, stint, settings, transport, now_ns)
+
+    def _window(self, stint: Stint) -> int:
+        return stint.start if self._next_window is None else self._next_window
+
+    def _request(self, window: int, stint: Stint, settings: Settings, transport: Transport, now_ns: int) -> PlanRequest:
+        hop = min(settings.hop_pulses, PULSES_PER_BEAT - window % PULSES_PER_BEAT)
+        lookahead = max(0, round(window - transport.pulse_at(now_ns)))
+        tick = Tick(
+            now_ns, transport.half_beat(window), transport.beats_per_bar, float(transport.tempo_bpm), lookahead, hop, stint.parts
+        )
+        request = PlanRequest(
+            plan_id=self._next_id,
+            window=window,
+            tick=tick,
+            sampling=Sampling(settings.temperature, settings.top_p, settings.min_p),
+            style=tuple(zip(settings.registry.styles, settings.style_weights, strict=True)),
+            opening=window == stint.start and stint.phrase_end_ns is not None,
+            seed=self.seed,
+        )
+        self._next_id += 1
+        self._next_window = window + hop
+        self._open[request.plan_id] = request
+        return request
+
+    def accept(self, plan: Plan) -> bool:
+        """Whether the plan still counts; it is closed by this, so the same number never counts twice."""
+        self._overdue.discard(plan.plan_id)
+        if self._open.pop(plan.plan_id, None) is None:
+            return False
+        self._planned[plan.plan_id] = plan.window
+        return True
+
+    def overdue(self, transport: Transport, now_ns: int) -> Iterator[PlanRequest]:
+        """Open requests whose window is about to begin; each is given once."""
+        for plan_id, request in self._open.items():
+            if plan_id not in self._overdue and now_ns >= transport.ns_at(request.window) - OVERDUE_NS:
+                self._overdue.add(plan_id)
+                yield request
+
+    def open_requests(self) -> list[PlanRequest]:
+        """Asked for and neither answered nor reported overdue; all count as overdue from now on."""
+        waiting = [request for plan_id, request in self._open.items() if plan_id not in self._overdue]
+        self._overdue.update(self._open)
+        return waiting
+
+    def begun(self, pulse: float) -> None:
+        """Windows up to `pulse` have begun and are not taken back any more."""
+        self._planned = {plan_id: window for plan_id, window in self._planned.items() if window > pulse}
+
+    def next_deadline_ns(self, stint: Stint | None, settings: Settings, transport: Transport) -> int | None:
+        """When a request or an overdue plan is next."""
+        due = [
+            transport.ns_at(request.window) - OVERDUE_NS
+            for plan_id, request in self._open.items()
+            if plan_id not in self._overdue
+        ]
+        if stint is not None and (request_ns := self._next_request_ns(stint, settings, transport)) is not None:
+            due.append(request_ns)
+        return min(due, default=None)
+
+    def _next_request_ns(self, stint: Stint, settings: Settings, transport: Transport) -> int | None:
+        window = self._window(stint)
+        if stint.end is not None and window >= stint.end:
+            return None
+        ahead_ns = max(PLANNING_NS, transport.ns_of_beats(settings.lookahead_beats))
+        return transport.ns_at(window) - ahead_ns

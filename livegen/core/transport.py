@@ -1,0 +1,97 @@
+"""Beats and nanoseconds: an immutable line through one anchor, so that no error ever adds up."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from fractions import Fraction
+
+from livegen.core.errors import InputError
+from livegen.core.events import PULSES_PER_BEAT
+
+_NS_PER_MINUTE = 60_000_000_000
+
+
+@dataclass(frozen=True, slots=True)
+class Transport:
+    """Where the music stands at any time.
+
+    Attributes:
+        anchor_pulse: an exact position in pulses, 24 to the beat.
+        anchor_ns: the monotonic time of that position.
+        tempo_bpm: beats a minute, 20..300.
+        beats_per_bar: 1..12; bar lines fall at multiples from pulse 0.
+    """
+
+    anchor_pulse: Fraction = Fraction(0)
+    anchor_ns: int = 0
+    tempo_bpm: Fraction = Fraction(120)
+    beats_per_bar: int = 4
+
+    @classmethod
+    def starting(cls, now_ns: int, tempo_bpm: float, beats_per_bar: int = 4) -> Transport:
+        """Pulse 0 at `now_ns`.
+
+        Raises:
+            InputError: tempo or metre out of range.
+        """
+        if not 1 <= beats_per_bar <= 12:
+            raise InputError(f"a bar of {beats_per_bar} beats is not in 1..12")
+        return cls(Fraction(0), now_ns, _exact_tempo(tempo_bpm), beats_per_bar)
+
+    @property
+    def ns_per_pulse(self) -> Fraction:
+        """Length of a pulse, exact."""
+        return _NS_PER_MINUTE / (self.tempo_bpm * PULSES_PER_BEAT)
+
+    def ns_at(self, pulse: int | Fraction) -> int:
+        """The time of a position, rounded to the nanosecond."""
+        return self.anchor_ns + round((pulse - self.anchor_pulse) * self.ns_per_pulse)
+
+    def exact_pulse_at(self, time_ns: int) -> Fraction:
+        """The position at a time, exact."""
+        return self.anchor_pulse + (time_ns - self.anchor_ns) / self.ns_per_pulse
+
+    def pulse_at(self, time_ns: int) -> float:
+        """The position at a time."""
+        return float(self.exact_pulse_at(time_ns))
+
+    def with_tempo(self, tempo_bpm: float, now_ns: int) -> Transport:
+        """The same position at `now_ns`, another tempo from there on.
+
+        Raises:
+            InputError: tempo out of range.
+        """
+        # A rounded anchor keeps the fraction small however often the tempo moves; a millionth of a pulse is 20 ns.
+        anchor = Fraction(round(self.exact_pulse_at(now_ns) * 1_000_000), 1_000_000)
+        return Transport(anchor, now_ns, _exact_tempo(tempo_bpm), self.beats_per_bar)
+
+    def with_metre(self, beats_per_bar: int) -> Transport:
+        """The same line with other bar lines."""
+        return Transport(self.anchor_pulse, self.anchor_ns, self.tempo_bpm, beats_per_bar)
+
+    def phase(self, time_ns: int) -> int:
+        """Whole pulses since the last beat, 0..23."""
+        return int(self.exact_pulse_at(time_ns) // 1) % PULSES_PER_BEAT
+
+    def half_beat(self, pulse: int) -> int:
+        """Half beats since the last bar line, 0 at the downbeat."""
+        return pulse % (self.beats_per_bar * PULSES_PER_BEAT) // (PULSES_PER_BEAT // 2)
+
+    def beats(self, duration_ns: int) -> float:
+        """A length of time in beats."""
+        return float(duration_ns / (self.ns_per_pulse * PULSES_PER_BEAT))
+
+    def ns_of_beats(self, beats: float) -> int:
+        """A number of beats as a length of time."""
+        return round(float(self.ns_per_pulse) * PULSES_PER_BEAT * beats)
+
+
+def _exact_tempo(tempo_bpm: float) -> Fraction:
+    if not 20 <= tempo_bpm <= 300:
+        raise InputError(f"a tempo of {tempo_bpm} bpm is not in 20..300")
+    return Fraction(round(tempo_bpm * 1000), 1000)
+
+
+def grid_at_or_after(pulse: float, grid: int) -> int:
+    """The first multiple of `grid` at or after `pulse`."""
+    return -int(-pulse // grid) * grid
