@@ -1,7 +1,7 @@
 """The OSC protocol without a socket: packets go in, replies and commands come out.
 
-`receive` and `tick` return what is to be done and do nothing themselves; `next_deadline_ns` says when to tick. One thread owns an
-endpoint; nothing blocks, and no packet can make it raise, wait, or send much more than it received.
+`receive` and `tick` return what is to be done and do nothing themselves; `next_deadline_ns` says when to tick. One thread owns
+an endpoint; nothing blocks, and no packet can make it raise, wait, or send at more than a bounded rate.
 
     /livegen/<parameter>             what is its value? answered on the same address
     /livegen/<parameter> value       change it; a bundle of changes is all or nothing
@@ -21,8 +21,9 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from livegen.core.errors import InputError
-from livegen.core.parameters import Notice, ParameterError, Settings, Value
-from livegen.desk.limits import HostLimits, TokenBucket
+from livegen.core.parameters import ParameterError, Settings
+from livegen.desk.commands import Change, CommandGate, Panic
+from livegen.desk.limits import HostLimits
 from livegen.desk.osc_codec import Argument, Message, PacketError, decode, encode
 from livegen.desk.subscriptions import Address, Subscriptions
 
@@ -32,8 +33,6 @@ MAX_REPLY_BYTES = 1200
 MAX_TEXT = 160
 MAX_TOKEN = 64
 MIN_TTL_S, DEFAULT_TTL_S, MAX_TTL_S = 1.0, 60.0, 300.0
-COMMANDS_PER_S = 200.0
-COMMAND_BURST = 50.0
 
 _ANSWERS = frozenset({f"{PREFIX}error", f"{PREFIX}pong", f"{PREFIX}subscribed"})
 """What we say ourselves. It is never answered, or two daemons given each other's address would talk for ever."""
@@ -47,22 +46,6 @@ class Reply:
     packet: bytes
 
 
-@dataclass(frozen=True, slots=True)
-class Change:
-    """Apply `values` to the performer's settings, in their order and all at once; they are checked and clamped."""
-
-    values: tuple[tuple[str, Value], ...]
-    sender: Address
-
-
-@dataclass(frozen=True, slots=True)
-class Panic:
-    """Silence everything at once."""
-
-    sender: Address
-
-
-Command = Change | Panic
 Outcome = Reply | Change | Panic
 
 
@@ -76,8 +59,8 @@ class Endpoint:
     """One OSC name space over one `Settings` snapshot.
 
     Changes are applied to the snapshot as they arrive, so that a question after a change sees it, and also come out as commands
-    for the performer, at most `COMMANDS_PER_S`: of a flood the last values count. What the performer or another surface changed
-    comes back through `update_settings`.
+    for the performer, at a bounded rate: of a flood the last values count. What the performer or another surface changed comes
+    back through `update_settings`.
 
     Args:
         settings: the values to begin with, and with them the registry.
@@ -90,12 +73,8 @@ class Endpoint:
         self._version = version
         self._started_ns = started_ns
         self._limits = HostLimits(started_ns)
-        self._commands = TokenBucket(COMMANDS_PER_S, COMMAND_BURST, started_ns)
+        self._gate = CommandGate(started_ns)
         self._subscriptions = Subscriptions(self._limits)
-        self._held: dict[str, Value] = {}
-        self._held_sender: Address | None = None
-        self._held_panic: Address | None = None
-        self._held_due_ns: int | None = None
         self._counts: Counter[str] = Counter()
         self._health: Mapping[str, Argument] = {}
         self._verbs: dict[str, Callable[[tuple[Argument, ...], Address, int], list[Outcome]]] = {
@@ -126,7 +105,13 @@ class Endpoint:
             self._adopt(settings, frozenset(), None, now_ns)
 
     def update_health(self, health: Mapping[str, Argument]) -> None:
-        """Take over the latest readings of the other parts of the daemon."""
+        """Take over the latest readings of the other parts of the daemon, names and values.
+
+        Raises:
+            InputError: OSC has no form for one of them; the readings before stay.
+        """
+        for name, value in health.items():
+            encode(f"{PREFIX}health", name, value)  # here, so that the program's mistake never surfaces as a packet's
         self._health = dict(health)
 
     def count(self, event: str) -> None:
@@ -167,8 +152,10 @@ class Endpoint:
             try:
                 if message.address in self._verbs:
                     outcomes += self._verbs[message.address](message.arguments, sender, now_ns)
+                elif message.arguments:
+                    changes.append(self._as_change(message))
                 else:
-                    self._sort(message, changes, questions)
+                    questions.append(self._name(message.address))
             except _RefusedError as error:
                 legal = False
                 outcomes += self._refuse(error.code, message.address, str(error), sender, now_ns)
@@ -180,11 +167,9 @@ class Endpoint:
 
     def tick(self, now_ns: int) -> list[Outcome]:
         """What is due: commands that were held back in a flood, echoes and state dumps."""
-        outcomes: list[Outcome] = []
-        if self._held_due_ns is not None and self._held_due_ns <= now_ns:
-            outcomes += self._release(now_ns)
+        outcomes: list[Outcome] = [*self._gate.tick(now_ns)]
         for name, addresses in self._subscriptions.due(now_ns):
-            if name in self._names.values():
+            if name in self._settings.registry:  # another model's styles may have come in between
                 packet = encode(PREFIX + name, self._settings[name])
                 outcomes += [Reply(address, packet) for address in addresses]
                 self._counts["echoes"] += len(addresses)
@@ -192,5 +177,110 @@ class Endpoint:
 
     def next_deadline_ns(self) -> int | None:
         """When `tick` is due; None while nothing waits."""
-        deadlines = (self._held_due_ns, self._subscriptions.next_deadline_ns())
+        deadlines = (self._gate.next_deadline_ns(), self._subscriptions.next_deadline_ns())
         return min((deadline for deadline in deadlines if deadline is not None), default=None)
+
+    def _name(self, address: str) -> str:
+        try:
+            return self._names[address]
+        except KeyError:
+            raise _RefusedError("unknown", "there is no such address") from None
+
+    def _as_change(self, message: Message) -> tuple[str, object]:
+        name = self._name(message.address)
+        if len(message.arguments) != 1:
+            raise _RefusedError("type", f"one value is wanted, not {len(message.arguments)}")
+        return name, message.arguments[0]
+
+    def _change(self, changes: list[tuple[str, object]], sender: Address, now_ns: int) -> list[Outcome]:
+        try:
+            settings, notices = self._settings.with_changes(changes)
+        except ParameterError as error:
+            return self._refuse(error.reason, PREFIX + error.name, str(error), sender, now_ns)
+        registry = settings.registry
+        checked = tuple((name, registry[name].check(value)[0]) for name, value in changes)
+        self._adopt(settings, frozenset(name for name, _ in checked), sender, now_ns)
+        self._counts["changes"] += 1
+        outcomes: list[Outcome] = [*self._gate.change(checked, sender, now_ns)]
+        for notice in notices:
+            self._counts["clamped"] += 1
+            outcomes += self._error("clamped", PREFIX + notice.name, notice.text, sender, now_ns)
+        return outcomes
+
+    def _adopt(self, settings: Settings, asked: frozenset[str], sender: Address | None, now_ns: int) -> None:
+        """Make `settings` current and schedule echoes; what only follows from it (a macro's weights) `sender` hears too."""
+        changed = [name for name, _ in settings.changes_since(self._settings)]
+        changed += [one.name for one in settings.registry if one.macro and settings[one.name] != self._settings[one.name]]
+        self._settings = settings
+        for name in changed:
+            self._subscriptions.changed(name, sender if name in asked else None, now_ns)
+
+    def _ping(self, arguments: tuple[Argument, ...], sender: Address, now_ns: int) -> list[Outcome]:
+        token = arguments[0] if arguments else ""
+        if len(arguments) > 1 or (isinstance(token, str) and len(token) > MAX_TOKEN):
+            raise _RefusedError("type", f"a ping has one token of at most {MAX_TOKEN} characters")
+        uptime_s = (now_ns - self._started_ns) / 1e9
+        return self._reply(sender, now_ns, f"{PREFIX}pong", token, self._version, uptime_s)
+
+    def _panic(self, arguments: tuple[Argument, ...], sender: Address, now_ns: int) -> list[Outcome]:
+        if arguments and not arguments[0]:
+            return []  # a button that sends 1 when pressed and 0 when released panics once
+        self._counts["panics"] += 1
+        return [*self._gate.panic(sender, now_ns)]
+
+    def _tell_health(self, arguments: tuple[Argument, ...], sender: Address, now_ns: int) -> list[Outcome]:
+        prefix = arguments[0] if arguments else ""
+        if len(arguments) > 1 or not isinstance(prefix, str):
+            raise _RefusedError("type", "health takes the beginning of a name, or nothing")
+        readings = [pair for pair in self.health().items() if pair[0].startswith(prefix)]
+        return self._reply(sender, now_ns, f"{PREFIX}health", *_fitting(readings))
+
+    def _subscribe(self, arguments: tuple[Argument, ...], sender: Address, now_ns: int) -> list[Outcome]:
+        asked_s = arguments[0] if arguments else DEFAULT_TTL_S
+        if len(arguments) > 1 or isinstance(asked_s, bool | str) or math.isnan(asked_s):
+            raise _RefusedError("type", "subscribe takes a time to live in seconds, or nothing")
+        ttl_s = float(min(max(asked_s, MIN_TTL_S), MAX_TTL_S))
+        if not self._subscriptions.add(sender, int(ttl_s * 1e9), tuple(self._names.values()), now_ns):
+            raise _RefusedError("full", "too many subscribers; try again later")
+        return self._reply(sender, now_ns, f"{PREFIX}subscribed", ttl_s)
+
+    def _unsubscribe(self, _arguments: tuple[Argument, ...], sender: Address, _now_ns: int) -> list[Outcome]:
+        self._subscriptions.remove(sender)
+        return []
+
+    def _refuse(self, code: str, address: str, text: str, sender: Address, now_ns: int) -> list[Outcome]:
+        self._counts[f"refused/{code}"] += 1
+        return self._error(code, address, text, sender, now_ns)
+
+    def _error(self, code: str, address: str, text: str, sender: Address, now_ns: int) -> list[Outcome]:
+        if not self._limits.allows_error(sender[0], now_ns):
+            self._counts["limited"] += 1
+            return []
+        self._counts["errors"] += 1
+        return [Reply(sender, encode(f"{PREFIX}error", code, address, text[:MAX_TEXT]))]
+
+    def _reply(self, sender: Address, now_ns: int, address: str, *arguments: Argument) -> list[Outcome]:
+        packet = encode(address, *arguments)
+        if not self._limits.allows_reply(sender[0], len(packet), now_ns):
+            self._counts["limited"] += 1
+            return []
+        self._counts["replies"] += 1
+        return [Reply(sender, packet)]
+
+
+def _addresses(settings: Settings) -> dict[str, str]:
+    """The exact address of each parameter, and its name."""
+    return {PREFIX + parameter.name: parameter.name for parameter in settings.registry}
+
+
+def _fitting(readings: list[tuple[str, Argument]]) -> list[Argument]:
+    """Names and values that fit a reply; if some are left out, "more" and their number come last."""
+    arguments: list[Argument] = []
+    size = len(PREFIX) + 32
+    for index, (name, value) in enumerate(readings):
+        # a name and a value at their widest, with padding, and two type tags
+        size += len(name) + 4 + (len(value.encode()) + 4 if isinstance(value, str) else 8) + 2
+        if size > MAX_REPLY_BYTES:
+            return [*arguments, "more", len(readings) - index]
+        arguments += [name, value]
+    return arguments

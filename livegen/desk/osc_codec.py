@@ -1,8 +1,8 @@
 """OSC 1.0 packets to messages and back, bounded, for packets that anybody may have sent.
 
-python-osc reads and writes a single message; the bundle walk and every check are our own, because its bundle walk loops for ever on
-a negative size, its float reader invents missing bytes, and some of its errors escape. All functions are pure, do not block, and
-may be called from any thread; the largest packet takes well under a millisecond.
+python-osc reads and writes a single message; the bundle walk and every check are our own, because its bundle walk loops for
+ever on a negative size, its float reader invents missing bytes, and some of its errors escape. All functions are pure, do not
+block, and may be called from any thread; the largest packet takes well under a millisecond.
 """
 
 from __future__ import annotations
@@ -68,7 +68,7 @@ def decode(packet: bytes) -> tuple[Message, ...]:
     """
     if not 4 <= len(packet) <= MAX_PACKET_BYTES or len(packet) % 4:
         raise PacketError("size", f"a packet has 4 to {MAX_PACKET_BYTES} bytes, a multiple of 4, not {len(packet)}")
-    messages = []
+    messages: list[Message] = []
     for element in _elements(packet, 1):
         if len(messages) == MAX_MESSAGES:
             raise PacketError("bundle", f"a packet holds at most {MAX_MESSAGES} messages")
@@ -80,20 +80,20 @@ def encode(address: str, *arguments: Argument) -> bytes:
     """Write one message; a float is sent as 32 bits where it fits, an int too.
 
     Raises:
-        InputError: an address that `decode` would refuse, a string with a NUL or lone surrogates, an int of more than 64 bits.
+        InputError: an address that `decode` would refuse, a value that OSC cannot hold.
     """
     raw = address.encode("ascii", "replace")
     if len(raw) > MAX_ADDRESS_BYTES or not _ADDRESS.fullmatch(raw):
         raise InputError(f"{address!r} is no OSC address")
     builder = OscMessageBuilder(address)
-    for argument in arguments:
-        if isinstance(argument, str) and "\0" in argument:
-            raise InputError(f"{address}: an OSC string holds no NUL")
-        wide = isinstance(argument, float) and _FLOAT32_MAX < abs(argument) < float("inf")
-        builder.add_arg(argument, OscMessageBuilder.ARG_TYPE_DOUBLE if wide else None)
+    if any(isinstance(argument, str) and "\0" in argument for argument in arguments):
+        raise InputError(f"{address}: an OSC string holds no NUL")
     try:
+        for argument in arguments:
+            wide = isinstance(argument, float) and _FLOAT32_MAX < abs(argument) < float("inf")
+            builder.add_arg(argument, OscMessageBuilder.ARG_TYPE_DOUBLE if wide else None)
         return builder.build().dgram
-    except BuildError as error:
+    except (BuildError, ValueError) as error:
         raise InputError(f"{address}: {error}") from error
 
 
@@ -111,7 +111,9 @@ def _elements(packet: bytes, depth: int) -> Iterator[bytes]:
         size = int.from_bytes(packet[start : start + 4], "big", signed=True)
         start += 4
         if size < 4 or size % 4 or size > len(packet) - start:
-            raise PacketError("bundle", f"a bundle element of {size} bytes does not fit the {len(packet) - start} that are left")
+            raise PacketError(
+                "bundle", f"a bundle element of {size} bytes does not fit the {len(packet) - start} that are left"
+            )
         yield from _elements(packet[start : start + size], depth + 1)
         start += size
 
@@ -148,7 +150,7 @@ def _check_arguments(element: bytes, start: int) -> None:
         elif tag in _FIXED_BYTES:
             at += _FIXED_BYTES[tag]
         else:
-            raise PacketError("types", f"type {ascii(chr(tag))} is not taken, only i h f d T F s")
+            raise PacketError("types", f"type {chr(tag)!a} is not taken, only i h f d T F s")
     if at != len(element):
         raise PacketError("arguments", f"the arguments end at byte {at}, the message at {len(element)}")
 

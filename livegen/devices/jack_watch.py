@@ -1,10 +1,10 @@
-"""Is the JACK server alive and draining? Asked before each send, because python-rtmidi cannot tell and must not be let find out.
+"""Is the JACK server alive, and does it drain? Asked before each send, because python-rtmidi cannot tell.
 
-RtMidi writes to a 16 kB ring that the server's cycles drain, and when the ring is full it spins, holding the GIL: with a dead or
-frozen server the whole process stops for ever. Likewise an output that is deleted after the server died waits 1000 ms with the
-GIL held. So we open one client of our own in the same library that python-rtmidi loaded and read two things without a system
-call: the frame time, which moves with each cycle (0.25 us to read), and a semaphore that libjack's shutdown callback posts. The
-callback is libc's own `sem_post`: no Python runs on JACK's threads.
+RtMidi writes to a 16 kB ring that the server's cycles drain, and when the ring is full it spins, holding the GIL: with a dead
+or frozen server the whole process stops for ever. Likewise an output that is deleted after the server died waits 1000 ms with
+the GIL held. So we open one client of our own in the same library that python-rtmidi loaded and read two things without a
+system call: the frame time, which moves with each cycle (0.25 us to read), and a semaphore that libjack's shutdown callback
+posts. The callback is libc's own `sem_post`: no Python runs on JACK's threads.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ _NO_START_SERVER: Final = 1
 _SEM_BYTES: Final = 64  # sizeof(sem_t) is 32 on 64-bit Linux; room to spare
 
 _NOT_RUNNING: Final = (
-    "no JACK server is running (JACK_DEFAULT_SERVER={server}): start one, for example `jackd -d alsa`, or choose another MIDI system"
+    "no JACK server {server!r} is running: start one, for example `jackd -d alsa`, or choose another MIDI system"
 )
 
 
@@ -84,7 +84,7 @@ class JackWatch:
 
     def confirm(self) -> bool:
         """Wait until a new cycle begins: three periods or 20 ms, at most 0.25 s. False when none does or the server died."""
-        begin = self.frame
+        begin = None if self.dead else self.frame
         for _ in range(self.patience_ms):
             if self.dead:
                 return False

@@ -12,6 +12,8 @@ from livegen.generators.protocol import Generator
 
 MEMORY = 8
 """How many plans can be taken back; the performer is never further ahead than its lookahead."""
+REMEMBERED_EVENTS = 512
+"""A plan that the player has played this much over is history and cannot be taken back; it bounds the memory."""
 
 
 @dataclass(slots=True)
@@ -38,6 +40,8 @@ class Band:
         self.generator.observe(event)
         for made in self._made:
             made.since.append(event)
+        while self._made and len(self._made[0].since) > REMEMBERED_EVENTS:
+            self._made.popleft()
 
     def plan(self, request: PlanRequest) -> Plan:
         """Fill a window: the generator's notes, and the drummer's if drums are wanted.

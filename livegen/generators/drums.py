@@ -54,6 +54,6 @@ def _straight(beat: int, beats_per_bar: int, onset: int, on_beat: bool) -> list[
 def _jazz(beat: int, onset: int, on_beat: bool) -> list[tuple[int, int, int]]:
     """The ride's "ding, ding-a": every beat, a swung skip after each second beat, the hi-hat closed with the foot on two and four."""
     if not on_beat:
-        return [(onset - _HALF + _SWING, RIDE, 44)] if beat % 2 == 1 and onset >= _HALF else []
+        return [(onset + _SWING - _HALF, RIDE, 44)] if beat % 2 else []
     hits = [(onset, RIDE, 66 if beat % 2 else 58)]
     return [*hits, (onset, FOOT_HAT, 50)] if beat % 2 else hits

@@ -39,7 +39,7 @@ class Piece:
     Attributes:
         corpus: folder name, such as "irish".
         work: the group that must not be split between training and held-out.
-        style: one of `models.corpora.STYLES`.
+        style: one of `models.corpora.registry.STYLES`.
         tempo_bpm: beats a minute.
         beats_per_bar: 1..12.
         bar_offset: pulse of the first downbeat, 0 <= bar_offset < beats_per_bar * 24.

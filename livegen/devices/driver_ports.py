@@ -1,0 +1,148 @@
+"""Open ports of a driver's client: python-rtmidi's MidiIn and MidiOut, made by `rtmidi_ports`, behind the port protocol.
+
+A client is used, closed and deleted here only while its server is known to live; why is told in `rtmidi_ports`.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import time
+from typing import Any, Final
+
+from livegen.core.errors import DeviceError, InputError
+from livegen.core.midi import parse
+from livegen.devices.delivery import Delivery
+from livegen.devices.jack_watch import JackWatch, RingGate
+from livegen.devices.ports import PortCounts
+
+DRIVER_ERRORS: Final = (OSError, RuntimeError, ValueError)
+"""What python-rtmidi raises; its RtMidiError is an OSError."""
+
+_SETTLE_S: Final = 0.005
+_JACK_BURST_BYTES: Final = 1536  # 800 notes at once always arrived, 1100 lost some at receivers that run Python
+_OTHER_BURST_BYTES: Final = 768  # half of the 500 events that an ALSA client's pool holds
+
+
+class Life:
+    """Whether a port is still there: its server, and the port at the other end if there is one."""
+
+    def __init__(self, watch: JackWatch | None, listing: Any, target: str | None) -> None:
+        self.watch = watch
+        self._listing = listing
+        self._target = target
+
+    @property
+    def alive(self) -> bool:
+        """The server moves and still shows our counterpart; about 0.02 ms."""
+        if self.watch is not None and not self.watch.alive:
+            return False
+        return self._target is None or (not self._listing.is_deleted and self._target in self._listing.get_ports())
+
+
+class DriverInput:
+    """An open input; see `InputPort`. Made by `RtMidiBackend.open_input`."""
+
+    def __init__(self, client: Any, name: str, delivery: Delivery, life: Life) -> None:
+        self._client = client
+        self._name = name
+        self._delivery = delivery
+        self._life = life
+
+    @property
+    def name(self) -> str:
+        """`livegen in`, or the port that we listen to."""
+        return self._name
+
+    @property
+    def alive(self) -> bool:
+        """Whether messages can still arrive; about 0.02 ms."""
+        return self._client is not None and self._life.alive
+
+    @property
+    def counts(self) -> PortCounts:
+        """A snapshot of the counters; any thread."""
+        return self._delivery.counts
+
+    def close(self) -> None:
+        """Stop delivering, then free the port; idempotent, at most 0.3 s."""
+        client, self._client = self._client, None
+        if client is None:
+            return
+        self._delivery.cancel()
+        client.cancel_callback()
+        # A callback that began before waits for the GIL, which deleting would hold while it waits for that callback's thread.
+        time.sleep(_SETTLE_S)
+        dispose(client, self._life.watch)
+
+
+class DriverOutput:
+    """An open output; see `OutputPort`. Made by `RtMidiBackend.open_output`; one thread sends and closes."""
+
+    def __init__(self, client: Any, name: str, life: Life) -> None:
+        self._client = client
+        self._name = name
+        self._life = life
+        self._gate = RingGate(life.watch) if life.watch is not None else None
+        self._passed = 0
+        self._refused = 0
+        self._failed = 0
+
+    @property
+    def name(self) -> str:
+        """`livegen out`, or the port that we play to."""
+        return self._name
+
+    @property
+    def alive(self) -> bool:
+        """Whether a send has a chance; about 0.02 ms."""
+        return self._client is not None and self._life.alive
+
+    @property
+    def counts(self) -> PortCounts:
+        """A snapshot of the counters; any thread."""
+        return PortCounts(self._passed, self._refused, self._failed)
+
+    @property
+    def max_burst_bytes(self) -> int:
+        """MIDI bytes that may be sent at once; on JACK at once means within one period."""
+        return _JACK_BURST_BYTES if self._gate is not None else _OTHER_BURST_BYTES
+
+    def send(self, data: bytes) -> None:
+        """See `OutputPort.send`; about 3 us. On JACK it waits up to three periods (20..250 ms) when the ring may be full."""
+        try:
+            parse(data)
+        except InputError:
+            self._refused += 1
+            raise
+        try:
+            self._hand_over(data)
+        except DeviceError:
+            self._failed += 1
+            raise
+        self._passed += 1
+
+    def close(self) -> None:
+        """Free the port; idempotent, at most 0.3 s."""
+        client, self._client = self._client, None
+        if client is not None:
+            dispose(client, self._life.watch)
+
+    def _hand_over(self, data: bytes) -> None:
+        """Call the driver when it is known to take the bytes, and translate its errors."""
+        if self._client is None:
+            raise DeviceError(f"the MIDI output {self._name!r} is closed")
+        if self._gate is not None:
+            self._gate.admit(len(data))
+        try:
+            self._client.send_message(data)
+        except DRIVER_ERRORS as error:
+            raise DeviceError(f"the MIDI output {self._name!r} refuses to send: {error}") from error
+
+
+def dispose(client: Any, watch: JackWatch | None) -> None:
+    """Delete a client (5 ms, with the GIL held), or abandon it when its JACK server is dead or frozen. Never hangs."""
+    if watch is None or watch.confirm():
+        client.delete()
+    else:
+        # Deleting would take 1 s, or crash once libjack has cleaned up: a reference that is never given back prevents it.
+        ctypes.pythonapi.Py_IncRef(ctypes.py_object(client))

@@ -1,0 +1,207 @@
+"""The neural bandmate: a model's step and heads, sampled under the grammar of a planning window."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+
+from livegen.core import vocabulary as v
+from livegen.core.errors import InputError, LivegenError, ModelError
+from livegen.core.events import Chord, End, Event, Note, Part, PlayerEvent
+from livegen.core.harmony import NO_CHORD, QUALITIES, ChordSymbol
+from livegen.core.plans import Plan, PlanRequest, Sampling
+from livegen.core.sampling import choose
+from livegen.core.stream import StreamEncoder
+from livegen.generators.contract import GIVEN, ModelContract
+from livegen.generators.model_files import find_model, load_contract
+from livegen.generators.session import FloatArray, State, StepSession
+from livegen.generators.window import Mask, WindowGrammar
+
+_GIVEN_COLUMN = {name: column for column, name in enumerate(GIVEN)}
+_NOTE_COLUMNS = [_GIVEN_COLUMN[name] for name in ("part", "pulse", "pitch", "duration")]
+_OWN_HISTORY = [v.COLUMN[name] for name in ("root", "quality", "pitch")]
+"""Columns that are hidden where the model must listen to the player rather than to itself."""
+
+
+@dataclass(frozen=True, slots=True)
+class Context:
+    """All that a NeuralGenerator remembers, as a value.
+
+    Attributes:
+        state: the model's memory.
+        last_ns: the encoder's memory, the time of the last event.
+        style: weights that the last request asked for, float32 [1, styles]; the player's events are heard in that style.
+    """
+
+    state: State
+    last_ns: int | None
+    style: FloatArray
+
+
+class NeuralGenerator:
+    """A model as a `Generator`: it hears every event by one step, and plans by sampling its own events into the stream.
+
+    Single-threaded. `observe` blocks for one step; `plan` for three steps, one more a note, and six calls of the heads a note.
+    """
+
+    def __init__(self, session: StepSession, contract: ModelContract) -> None:
+        self._session = session
+        self._contract = contract
+        self._encoder = StreamEncoder()
+        self._state = session.initial_state()
+        self._style: FloatArray = np.zeros((1, len(contract.styles)), dtype=np.float32)
+
+    @property
+    def name(self) -> str:
+        """The model's name."""
+        return self._contract.name
+
+    @property
+    def notice(self) -> str | None:
+        """Why the model does not run where it was asked to, for the musician, or None."""
+        return self._session.notice
+
+    def observe(self, event: PlayerEvent) -> None:
+        """Take in what the player did, by one step.
+
+        Raises:
+            InputError: a field of the event is out of range.
+            ModelError: the model's output is not finite. Either way the context is as before.
+        """
+        with self._all_or_nothing():
+            self._feed(event)
+
+    def plan(self, request: PlanRequest) -> Plan:
+        """Fill one window; the request's tick and the answer become part of the context.
+
+        Parts that the model wasn't trained to play are left out, of the stream too. The same context and request give the same
+        plan: its random numbers come from (seed, plan_id).
+
+        Raises:
+            InputError: the request can't be encoded.
+            ModelError: the model's output is not finite. Either way the context is as before.
+        """
+        rng = np.random.Generator(np.random.PCG64([request.seed, request.plan_id]))
+        parts = request.tick.parts & self._contract.parts
+        request = replace(request, tick=replace(request.tick, parts=parts))
+        with self._all_or_nothing():
+            weights = dict(request.style)
+            self._style = np.array([[weights.get(name, 0.0) for name in self._contract.styles]], dtype=np.float32)
+            return self._fill(request, _Draw(self._session, request.sampling, rng))
+
+    def snapshot(self) -> Context:
+        """The context as a value; free, since nothing in it is ever written to."""
+        return Context(self._state, self._encoder.snapshot(), self._style)
+
+    def restore(self, state: object) -> None:
+        """Go back to a context that `snapshot` of this generator gave.
+
+        Raises:
+            InputError: it is something else.
+        """
+        if not isinstance(state, Context):
+            raise InputError(f"a context of the neural generator is needed, not {type(state).__name__}")
+        self._state, self._style = state.state, state.style
+        self._encoder.restore(state.last_ns)
+
+    def reset(self) -> None:
+        """Forget everything."""
+        self.restore(Context(self._session.initial_state(), None, np.zeros_like(self._style)))
+
+    def _fill(self, request: PlanRequest, draw: _Draw) -> Plan:
+        tick = request.tick
+        # Training runs such windows in both ways. With the lead in our hands our own line matters; else only the player's does.
+        hide = self._contract.decoding["hide_history"] and Part.LEAD not in tick.parts
+        draw.hidden = self._feed(tick)
+        chord: ChordSymbol | None = None
+        if request.wants_chord:
+            chord = draw.chord()
+            draw.hidden = self._feed(Chord(chord), hide)
+        grammar = WindowGrammar(tick.hop, tick.parts, request.opening)
+        while draw.another(grammar.kinds()):
+            note = draw.note(grammar)
+            grammar.add(note)
+            draw.hidden = self._feed(note, hide)
+        self._feed(End())
+        return Plan(request.plan_id, request.window, tick.hop, chord, grammar.notes)
+
+    def _feed(self, event: Event, hide: bool = False) -> FloatArray:
+        row = self._encoder.encode(event)
+        if hide:
+            row[_OWN_HISTORY] = 0
+        hidden, self._state = self._session.step(row[np.newaxis], self._style, self._state)
+        return hidden
+
+    @contextmanager
+    def _all_or_nothing(self) -> Iterator[None]:
+        before = self.snapshot()
+        try:
+            yield
+        except LivegenError:
+            self.restore(before)
+            raise
+
+
+class _Draw:
+    """Draws field after field of one window, each from the heads given those before it."""
+
+    def __init__(self, session: StepSession, sampling: Sampling, rng: np.random.Generator) -> None:
+        self._session = session
+        self._sampling = sampling
+        self._rng = rng
+        self._given = np.zeros((1, len(GIVEN)), dtype=np.int64)
+        self.hidden: FloatArray = np.zeros((1, 0), dtype=np.float32)
+
+    def chord(self) -> ChordSymbol:
+        """The window's chord, which all its notes are given."""
+        root = self._field("root", _any("root"))
+        # "No chord" has one spelling in the stream, whatever the quality head makes of it.
+        chord = NO_CHORD if root == v.NO_ROOT else ChordSymbol(root - 1, QUALITIES[self._field("quality", _any("quality")) - 1])
+        self._given[0, _GIVEN_COLUMN["root"]] = 0
+        self._given[0, _GIVEN_COLUMN["chord_root"]] = root
+        self._given[0, _GIVEN_COLUMN["chord_quality"]] = 1 + QUALITIES.index(chord.quality)
+        return chord
+
+    def another(self, kinds: Mask) -> bool:
+        """Whether one more note comes; nothing is drawn where none may."""
+        return bool(kinds[v.KIND["NOTE"]]) and self._field("kind", kinds) == v.KIND["NOTE"]
+
+    def note(self, grammar: WindowGrammar) -> Note:
+        """The next note that the grammar allows."""
+        self._given[0, _NOTE_COLUMNS] = 0
+        part = Part(self._field("part", grammar.parts()) - 1)
+        onset = self._field("pulse", grammar.onsets(part)) - 1
+        pitch = self._field("pitch", grammar.pitches(part, onset)) - 1
+        duration = v.DURATIONS[self._field("duration", _any("duration")) - 1]
+        return Note(part, onset, pitch, duration, v.velocity_of(self._field("velocity", _any("velocity"))))
+
+    def _field(self, head: str, allowed: Mask) -> int:
+        logits = self._session.heads(self.hidden, self._given)[head][0]
+        try:
+            klass = choose(logits, allowed, self._sampling, self._rng)
+        except InputError as error:
+            raise ModelError(f"the {head} head has no answer: {error}") from error
+        if head in _GIVEN_COLUMN:
+            self._given[0, _GIVEN_COLUMN[head]] = klass
+        return klass
+
+
+def _any(head: str) -> Mask:
+    mask = np.ones(v.SIZE[head], dtype=np.bool_)
+    mask[0] = False
+    return mask
+
+
+def open_neural(name_or_path: str | Path, provider: str = "cpu") -> NeuralGenerator:
+    """Find, check and open a model; blocks while it loads.
+
+    Raises:
+        ModelError: it can't be used; the message says why and what to do.
+        ConfigError: there is no provider of that name.
+    """
+    contract = load_contract(find_model(name_or_path))
+    return NeuralGenerator(StepSession(contract, provider), contract)

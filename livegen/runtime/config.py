@@ -1,0 +1,141 @@
+"""What a run is made of: read from options and a TOML file, checked once at start, then frozen."""
+
+from __future__ import annotations
+
+import tomllib
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+from livegen.core.engine import CHANNELS
+from livegen.core.errors import ConfigError, InputError
+from livegen.core.events import Part
+from livegen.core.parameters import Registry, Settings, Value
+
+BACKENDS = ("auto", "alsa", "jack", "coremidi", "winmm", "none")
+PROVIDERS = ("cpu", "cuda", "coreml", "dml")
+
+
+@dataclass(frozen=True, slots=True)
+class Config:
+    """One run of the daemon.
+
+    Attributes:
+        backend: one of `BACKENDS`; "none" opens no MIDI port.
+        input: pattern of the port to listen to, or None for our own virtual port.
+        output: pattern of the port to play to, or None for our own virtual port.
+        model: name of a bundled model, a folder with one, or "markov".
+        provider: ONNX Runtime's execution provider, one of `PROVIDERS`.
+        seed: the agent's random numbers.
+        osc_host: address that OSC listens on.
+        osc_port: UDP port, 0 for none.
+        channels: MIDI channel 0..15 of each part.
+        parameters: values to begin with, by parameter name.
+    """
+
+    backend: str = "auto"
+    input: str | None = None
+    output: str | None = None
+    model: str = "first"
+    provider: str = "cpu"
+    seed: int = 0
+    osc_host: str = "127.0.0.1"
+    osc_port: int = 7700
+    channels: Mapping[Part, int] = field(default_factory=lambda: dict(CHANNELS))
+    parameters: Mapping[str, Value] = field(default_factory=dict)
+
+    def settings(self, registry: Registry) -> Settings:
+        """The settings to begin with.
+
+        Raises:
+            ConfigError: a parameter is unknown or its value is illegal or out of range.
+        """
+        try:
+            settings, notices = registry.defaults().with_changes(self.parameters)
+        except InputError as error:
+            raise ConfigError(f"[parameters] {error}") from error
+        if notices:
+            raise ConfigError(f"[parameters] {notices[0].text}: write a value in range")
+        return settings
+
+
+_TYPES: dict[str, type] = {
+    "backend": str, "input": str, "output": str, "model": str, "provider": str, "seed": int, "osc_host": str, "osc_port": int,
+    "channels": dict, "parameters": dict,
+}  # fmt: skip
+
+
+def read_config(path: Path) -> Config:
+    """Read a TOML file.
+
+    Raises:
+        ConfigError: it is missing, is not TOML (with the line), or has an unknown key or a wrong value; the text names it.
+    """
+    try:
+        table = tomllib.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise ConfigError(f"{path}: there is no such file") from None
+    except (OSError, UnicodeDecodeError) as error:
+        raise ConfigError(f"{path}: cannot be read: {error}") from error
+    except tomllib.TOMLDecodeError as error:
+        raise ConfigError(f"{path}: not TOML: {error}") from error
+    try:
+        return with_table(Config(), table)
+    except ConfigError as error:
+        raise ConfigError(f"{path}: {error}") from error
+
+
+def with_table(config: Config, table: Mapping[str, Any]) -> Config:
+    """A configuration with the values of a table over it.
+
+    Raises:
+        ConfigError: an unknown key, or a wrong type or value.
+    """
+    changes: dict[str, Any] = {}
+    for key, value in table.items():
+        if key not in _TYPES:
+            raise ConfigError(f"unknown key {key!r}; there are {', '.join(_TYPES)}")
+        if not isinstance(value, _TYPES[key]) or isinstance(value, bool):
+            raise ConfigError(f"{key}: wants {_TYPES[key].__name__}, not {value!r}")
+        changes[key] = _channels(value) if key == "channels" else _flat(value) if key == "parameters" else value
+    return checked(replace(config, **changes))
+
+
+def checked(config: Config) -> Config:
+    """The same configuration, if every value is one that exists.
+
+    Raises:
+        ConfigError: the backend, provider or a number is out of its range.
+    """
+    for name, value, known in (("backend", config.backend, BACKENDS), ("provider", config.provider, PROVIDERS)):
+        if value not in known:
+            raise ConfigError(f"{name}: {value!r} is not one of {', '.join(known)}")
+    if not 0 <= config.osc_port <= 65535:
+        raise ConfigError(f"osc_port: {config.osc_port} is not in 0..65535 (0 turns OSC off)")
+    if config.seed < 0:
+        raise ConfigError(f"seed: {config.seed} is negative")
+    return config
+
+
+def _channels(table: Mapping[str, Any]) -> dict[Part, int]:
+    labels = {part.label: part for part in Part}
+    channels = dict(CHANNELS)
+    for name, channel in table.items():
+        if name not in labels:
+            raise ConfigError(f"channels.{name}: unknown part; there are {', '.join(labels)}")
+        if not isinstance(channel, int) or isinstance(channel, bool) or not 1 <= channel <= 16:
+            raise ConfigError(f"channels.{name}: wants a MIDI channel 1..16, not {channel!r}")
+        channels[labels[name]] = channel - 1
+    return channels
+
+
+def _flat(table: Mapping[str, Any], prefix: str = "") -> dict[str, Value]:
+    """Nested tables as parameter names: `[parameters.tempo] bpm = 100` is `tempo/bpm`."""
+    flat: dict[str, Value] = {}
+    for name, value in table.items():
+        if isinstance(value, dict):
+            flat |= _flat(value, f"{prefix}{name}/")
+        else:
+            flat[prefix + name] = value
+    return flat

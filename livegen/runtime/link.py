@@ -1,0 +1,176 @@
+"""Links between processes: the performer listens, brain and desk call. Nothing here ever blocks the performer's owner thread."""
+
+from __future__ import annotations
+
+import os
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass
+from multiprocessing import current_process
+from multiprocessing.connection import Client, Connection, Listener, Pipe, wait
+from pathlib import Path
+from queue import Full, Queue, SimpleQueue
+from typing import Any
+
+from livegen.core.errors import DeviceError
+from livegen.runtime.messages import Hello
+
+QUEUE_LIMIT = 4096
+"""Messages that wait for a slow peer; beyond that they are dropped and counted."""
+
+
+@dataclass(frozen=True, slots=True)
+class Arrived:
+    """A message from a peer, with its time of arrival in monotonic ns."""
+
+    role: str
+    message: Any
+    time_ns: int
+
+
+@dataclass(frozen=True, slots=True)
+class LinkUp:
+    """A peer has called and said hello."""
+
+    link: Link
+
+
+@dataclass(frozen=True, slots=True)
+class LinkDown:
+    """A peer has gone: it ended, or its process died."""
+
+    link: Link
+
+
+Inbox = SimpleQueue[Any]
+
+
+class Link:
+    """One connection with a reader and a writer thread of its own.
+
+    What arrives is put into `inbox`, then a `LinkDown`. `post` may be called from any thread and never blocks.
+    """
+
+    def __init__(self, connection: Connection, role: str, inbox: Inbox, now_ns: Callable[[], int]) -> None:
+        self.role = role
+        self.dropped = 0
+        self._connection = connection
+        self._inbox = inbox
+        self._now_ns = now_ns
+        self._outbox: Queue[Any] = Queue(QUEUE_LIMIT)
+        self._wake_reader, self._waker = Pipe(duplex=False)
+        self._closed = threading.Event()
+        self._threads = [
+            threading.Thread(target=self._read, name=f"{role}-reader", daemon=True),
+            threading.Thread(target=self._write, name=f"{role}-writer", daemon=True),
+        ]
+
+    def start(self) -> None:
+        """Start the threads."""
+        for thread in self._threads:
+            thread.start()
+
+    def post(self, message: Any) -> bool:
+        """Queue a message; False if the peer is so far behind that it was dropped."""
+        try:
+            self._outbox.put_nowait(message)
+        except Full:
+            self.dropped += 1
+            return False
+        return True
+
+    def close(self) -> None:
+        """Stop both threads and hang up; idempotent, waits for what is queued for half a second at the most."""
+        if self._closed.is_set():
+            return
+        self._closed.set()
+        if self.post(None):
+            self._threads[1].join(0.5)
+        self._waker.send_bytes(b".")
+        self._threads[0].join(0.5)
+        for end in (self._connection, self._wake_reader, self._waker):
+            end.close()
+
+    def _read(self) -> None:
+        try:
+            while True:
+                if self._wake_reader in wait([self._connection, self._wake_reader]):
+                    return
+                message = self._connection.recv()
+                self._inbox.put(Arrived(self.role, message, self._now_ns()))
+        except (EOFError, OSError):
+            if not self._closed.is_set():
+                self._inbox.put(LinkDown(self))
+
+    def _write(self) -> None:
+        try:
+            while (message := self._outbox.get()) is not None:
+                self._connection.send(message)
+        except OSError:
+            # The reader sees the same end of the connection and reports it.
+            return
+
+
+class Hub:
+    """The performer's end: accepts links, each announced by a `LinkUp` in the inbox."""
+
+    def __init__(self, address: str, inbox: Inbox, now_ns: Callable[[], int]) -> None:
+        self._inbox = inbox
+        self._now_ns = now_ns
+        self._closing = False
+        if os.name == "posix":
+            # What a killed predecessor left behind would make the bind fail.
+            Path(address).unlink(missing_ok=True)
+        self._address = address
+        self._listener = Listener(address, authkey=bytes(current_process().authkey))
+        self._thread = threading.Thread(target=self._accept, name="hub", daemon=True)
+
+    def start(self) -> None:
+        """Begin to accept."""
+        self._thread.start()
+
+    def close(self) -> None:
+        """Stop accepting; links that are up stay up."""
+        self._closing = True
+        try:
+            # Accepting blocks without a time limit; a call from ourselves wakes it.
+            Client(self._address, authkey=bytes(current_process().authkey)).close()
+        except OSError:
+            pass
+        self._thread.join(1.0)
+        self._listener.close()
+
+    def _accept(self) -> None:
+        while not self._closing:
+            try:
+                connection = self._listener.accept()
+                hello = connection.recv()
+            except (OSError, EOFError):
+                continue
+            if isinstance(hello, Hello) and not self._closing:
+                link = Link(connection, hello.role, self._inbox, self._now_ns)
+                link.start()
+                self._inbox.put(LinkUp(link))
+            else:
+                connection.close()
+
+
+def call(address: str, role: str, attempts: int, alive: Callable[[], bool]) -> Connection:
+    """Call the performer, which may still be starting; waits 50 ms between attempts.
+
+    Raises:
+        DeviceError: it did not answer, or the supervisor has gone meanwhile.
+    """
+    pause = threading.Event()
+    for _ in range(attempts):
+        if not alive():
+            break
+        try:
+            connection = Client(address, authkey=bytes(current_process().authkey))
+        except (OSError, EOFError):
+            pause.wait(0.05)
+            continue
+        connection.send(Hello(role, os.getpid()))
+        return connection
+    raise DeviceError(f"the performer does not answer at {address}")
+

@@ -1,0 +1,74 @@
+"""What the processes say to each other: small frozen values. Effects and plans of the core travel as they are."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from livegen.core.events import PlayerEvent
+from livegen.core.parameters import Settings, Value
+
+
+@dataclass(frozen=True, slots=True)
+class Hello:
+    """The first message on a link: who calls."""
+
+    role: str
+    pid: int
+
+
+@dataclass(frozen=True, slots=True)
+class GeneratorReady:
+    """The brain has its model and may be asked."""
+
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
+class History:
+    """To a brain that has just come up: what the player did lately, oldest first."""
+
+    events: tuple[PlayerEvent, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Failed:
+    """The brain could not make a plan; the reason, for the read-out."""
+
+    plan_id: int
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """The desk asks for parameters to be changed, all or none."""
+
+    values: tuple[tuple[str, Value], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Stop:
+    """The process that gets this ends in an orderly way."""
+
+
+@dataclass(frozen=True, slots=True)
+class State:
+    """The performer's settings, to the desk and whoever watches."""
+
+    settings: Settings
+
+
+@dataclass(frozen=True, slots=True)
+class Health:
+    """Counters and gauges by name, at about 4 Hz."""
+
+    values: tuple[tuple[str, Value], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class AnswerTiming:
+    """An answer has begun: nanoseconds from the phrase's end to the first note, and the same in beats."""
+
+    phrase_end_ns: int
+    delay_ns: int
+    delay_beats: float
+
