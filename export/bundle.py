@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import pickle
 import shutil
 import tempfile
 from dataclasses import asdict
@@ -36,12 +37,15 @@ def export_model(checkpoint: Path, name: str, out: Path) -> tuple[Path, Parity]:
     Either the whole directory is new or, on any error, it is as before. Blocks for seconds.
 
     Raises:
-        ModelError: the exported model differs from its source, or the name is no plain name.
+        ModelError: the exported model differs from its source, the name is no plain name, or the file is no checkpoint.
         ValueError: the checkpoint was trained on another vocabulary.
     """
     if not PLAIN_NAME.fullmatch(name):
         raise ModelError(f"{name!r} can't name a model: letters, digits, '.', '_' and '-', a letter or digit first")
-    model, extra = load(checkpoint)
+    try:
+        model, extra = load(checkpoint)
+    except (pickle.UnpicklingError, EOFError, RuntimeError, KeyError, TypeError) as error:
+        raise ModelError(f"{checkpoint}: not a checkpoint that models.lstm.save wrote ({error})") from error
     out.mkdir(parents=True, exist_ok=True)
     # Beside the target, so that the move into place stays on one file system and is one step.
     with tempfile.TemporaryDirectory(prefix=f".{name}-", dir=out) as scratch:

@@ -6,6 +6,8 @@ a step is the sequence. Stretches of events are thrown away at random, as plans 
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 
 import numpy as np
@@ -44,10 +46,13 @@ class Parity:
         return max(self.hidden, self.state, self.logits) < LIMIT
 
 
-@torch.inference_mode()
 def compare(model: LSTMModel, session: StepSession, steps: int = 1000, batch: int = 1, seed: int = 0) -> Parity:
     """Feed the same random legal events to both, at least `steps` a sequence of the batch. Blocks for seconds."""
-    rng = np.random.default_rng(seed)
+    with torch.inference_mode(), _one_thread():
+        return _compare(model, session, steps, batch, np.random.default_rng(seed))
+
+
+def _compare(model: LSTMModel, session: StepSession, steps: int, batch: int, rng: np.random.Generator) -> Parity:
     encoders = [StreamEncoder() for _ in range(batch)]
     times = [0] * batch
     ours, theirs = session.initial_state(batch), None
@@ -101,6 +106,17 @@ def random_event(rng: np.random.Generator, now_ns: int) -> Event:
             return Note(Part(int(rng.integers(4))), int(rng.integers(24)), pitch, duration, velocity)
         case _:
             return End()
+
+
+@contextmanager
+def _one_thread() -> Iterator[None]:
+    """Torch's threads spin for each other: beside a busy core so little work takes fifty times longer on two than on one."""
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(threads)
 
 
 def _distance(ours: npt.NDArray[np.float32], theirs: torch.Tensor) -> float:

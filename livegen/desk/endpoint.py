@@ -17,17 +17,19 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 
 from livegen.core.errors import InputError
 from livegen.core.parameters import ParameterError, Settings
-from livegen.desk.commands import Change, CommandGate, Panic
+from livegen.desk.commands import Command, CommandGate
 from livegen.desk.limits import HostLimits
+from livegen.desk.mirror import Mirror
 from livegen.desk.osc_codec import Argument, Message, PacketError, decode, encode
 from livegen.desk.subscriptions import Address, Subscriptions
 
 PREFIX = "/livegen/"
+PANIC = f"{PREFIX}panic"
 MAX_REPLY_BYTES = 1200
 """A reply fits one network frame, wherever it goes."""
 MAX_TEXT = 160
@@ -46,7 +48,7 @@ class Reply:
     packet: bytes
 
 
-Outcome = Reply | Change | Panic
+Outcome = Reply | Command
 
 
 class _RefusedError(InputError):
@@ -69,7 +71,7 @@ class Endpoint:
     """
 
     def __init__(self, settings: Settings, *, version: str, started_ns: int) -> None:
-        self._settings = settings
+        self._mirror = Mirror(settings)
         self._version = version
         self._started_ns = started_ns
         self._limits = HostLimits(started_ns)
@@ -79,7 +81,6 @@ class Endpoint:
         self._health: Mapping[str, Argument] = {}
         self._verbs: dict[str, Callable[[tuple[Argument, ...], Address, int], list[Outcome]]] = {
             f"{PREFIX}ping": self._ping,
-            f"{PREFIX}panic": self._panic,
             f"{PREFIX}health": self._tell_health,
             f"{PREFIX}subscribe": self._subscribe,
             f"{PREFIX}unsubscribe": self._unsubscribe,
@@ -89,20 +90,19 @@ class Endpoint:
     @property
     def settings(self) -> Settings:
         """The snapshot that questions are answered from."""
-        return self._settings
+        return self._mirror.settings
 
     def update_settings(self, settings: Settings, now_ns: int) -> None:
-        """Take over what was changed elsewhere; subscribers hear of the difference at the next tick.
+        """Take over the performer's settings; subscribers hear of the difference at the next tick.
+
+        To be called after each change that the performer has applied, whoever asked for it. A value that was set here a moment
+        ago stands until the performer has had time to know it.
 
         Settings of another registry (another model's styles) replace the addresses too.
         """
-        if settings.registry is not self._settings.registry:
-            self._names = _addresses(settings)
-            self._settings = settings
-            for name in self._names.values():
-                self._subscriptions.changed(name, None, now_ns)
-        else:
-            self._adopt(settings, frozenset(), None, now_ns)
+        changed = self._mirror.follow(settings, now_ns)
+        self._names = _addresses(settings)
+        self._announce(changed, now_ns)
 
     def update_health(self, health: Mapping[str, Argument]) -> None:
         """Take over the latest readings of the other parts of the daemon, names and values.
@@ -144,13 +144,17 @@ class Endpoint:
         outcomes: list[Outcome] = []
         changes: list[tuple[str, object]] = []
         questions: list[str] = []
+        verbs: set[str] = set()
         legal = True
         for message in messages:
-            if message.address in _ANSWERS:
-                self._counts["refused/answer"] += 1
+            if message.address in _ANSWERS or message.address in verbs:
+                self._counts["refused/answer" if message.address in _ANSWERS else "refused/repeated"] += 1
                 continue
             try:
-                if message.address in self._verbs:
+                if message.address == PANIC:
+                    outcomes += self._panic(message.arguments, sender, now_ns)
+                elif message.address in self._verbs:
+                    verbs.add(message.address)  # once in a packet: 64 health reports in one would take milliseconds
                     outcomes += self._verbs[message.address](message.arguments, sender, now_ns)
                 elif message.arguments:
                     changes.append(self._as_change(message))
@@ -162,23 +166,24 @@ class Endpoint:
         if legal and changes:
             outcomes += self._change(changes, sender, now_ns)
         for name in questions:
-            outcomes += self._reply(sender, now_ns, PREFIX + name, self._settings[name])
+            outcomes += self._reply(sender, now_ns, PREFIX + name, self.settings[name])
         return outcomes
 
     def tick(self, now_ns: int) -> list[Outcome]:
         """What is due: commands that were held back in a flood, echoes and state dumps."""
+        self._announce(self._mirror.tick(now_ns), now_ns)
         outcomes: list[Outcome] = [*self._gate.tick(now_ns)]
         for name, addresses in self._subscriptions.due(now_ns):
-            if name in self._settings.registry:  # another model's styles may have come in between
-                packet = encode(PREFIX + name, self._settings[name])
+            if name in self.settings.registry:  # another model's styles may have come in between
+                packet = encode(PREFIX + name, self.settings[name])
                 outcomes += [Reply(address, packet) for address in addresses]
                 self._counts["echoes"] += len(addresses)
         return outcomes
 
     def next_deadline_ns(self) -> int | None:
         """When `tick` is due; None while nothing waits."""
-        deadlines = (self._gate.next_deadline_ns(), self._subscriptions.next_deadline_ns())
-        return min((deadline for deadline in deadlines if deadline is not None), default=None)
+        parts = (self._gate, self._mirror, self._subscriptions)
+        return min((due for part in parts if (due := part.next_deadline_ns()) is not None), default=None)
 
     def _name(self, address: str) -> str:
         try:
@@ -194,12 +199,12 @@ class Endpoint:
 
     def _change(self, changes: list[tuple[str, object]], sender: Address, now_ns: int) -> list[Outcome]:
         try:
-            settings, notices = self._settings.with_changes(changes)
+            checked, notices, changed = self._mirror.change(changes, now_ns)
         except ParameterError as error:
             return self._refuse(error.reason, PREFIX + error.name, str(error), sender, now_ns)
-        registry = settings.registry
-        checked = tuple((name, registry[name].check(value)[0]) for name, value in changes)
-        self._adopt(settings, frozenset(name for name, _ in checked), sender, now_ns)
+        asked = {name for name, _ in checked}
+        self._announce([name for name in changed if name not in asked], now_ns)
+        self._announce([name for name in changed if name in asked], now_ns, origin=sender)
         self._counts["changes"] += 1
         outcomes: list[Outcome] = [*self._gate.change(checked, sender, now_ns)]
         for notice in notices:
@@ -207,13 +212,10 @@ class Endpoint:
             outcomes += self._error("clamped", PREFIX + notice.name, notice.text, sender, now_ns)
         return outcomes
 
-    def _adopt(self, settings: Settings, asked: frozenset[str], sender: Address | None, now_ns: int) -> None:
-        """Make `settings` current and schedule echoes; what only follows from it (a macro's weights) `sender` hears too."""
-        changed = [name for name, _ in settings.changes_since(self._settings)]
-        changed += [one.name for one in settings.registry if one.macro and settings[one.name] != self._settings[one.name]]
-        self._settings = settings
-        for name in changed:
-            self._subscriptions.changed(name, sender if name in asked else None, now_ns)
+    def _announce(self, names: Iterable[str], now_ns: int, origin: Address | None = None) -> None:
+        """Schedule echoes. What only follows from a change (a macro's weights) has no origin: its sender hears it too."""
+        for name in names:
+            self._subscriptions.changed(name, origin, now_ns)
 
     def _ping(self, arguments: tuple[Argument, ...], sender: Address, now_ns: int) -> list[Outcome]:
         token = arguments[0] if arguments else ""
@@ -222,11 +224,11 @@ class Endpoint:
         uptime_s = (now_ns - self._started_ns) / 1e9
         return self._reply(sender, now_ns, f"{PREFIX}pong", token, self._version, uptime_s)
 
-    def _panic(self, arguments: tuple[Argument, ...], sender: Address, now_ns: int) -> list[Outcome]:
+    def _panic(self, arguments: tuple[Argument, ...], sender: Address, now_ns: int) -> list[Command]:
         if arguments and not arguments[0]:
             return []  # a button that sends 1 when pressed and 0 when released panics once
         self._counts["panics"] += 1
-        return [*self._gate.panic(sender, now_ns)]
+        return self._gate.panic(sender, now_ns)
 
     def _tell_health(self, arguments: tuple[Argument, ...], sender: Address, now_ns: int) -> list[Outcome]:
         prefix = arguments[0] if arguments else ""

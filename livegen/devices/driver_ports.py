@@ -64,7 +64,7 @@ class DriverInput:
         return self._delivery.counts
 
     def close(self) -> None:
-        """Stop delivering, then free the port; idempotent, at most 0.3 s."""
+        """Stop delivering, then free the port; idempotent; 5 ms, 0.5 s when JACK is frozen."""
         client, self._client = self._client, None
         if client is None:
             return
@@ -108,7 +108,7 @@ class DriverOutput:
         return _JACK_BURST_BYTES if self._gate is not None else _OTHER_BURST_BYTES
 
     def send(self, data: bytes) -> None:
-        """See `OutputPort.send`; about 3 us. On JACK it waits up to three periods (20..250 ms) when the ring may be full."""
+        """See `OutputPort.send`; about 3 us. On JACK it waits up to three periods (50..250 ms) when the ring may be full."""
         try:
             parse(data)
         except InputError:
@@ -122,7 +122,7 @@ class DriverOutput:
         self._passed += 1
 
     def close(self) -> None:
-        """Free the port; idempotent, at most 0.3 s."""
+        """Free the port; idempotent; 5 ms, 0.5 s when JACK is frozen."""
         client, self._client = self._client, None
         if client is not None:
             dispose(client, self._life.watch)

@@ -26,12 +26,14 @@ RING_BYTES: Final = 16384
 _BUDGET_BYTES: Final = RING_BYTES // 2
 _HEADER_BYTES: Final = 4
 _STALL_NS: Final = 1_000_000_000
+_CONFIRM_MS: Final = 500
+_SHORTEST_WAIT_S: Final = 0.05
 _LONGEST_WAIT_S: Final = 0.25
 _NO_START_SERVER: Final = 1
 _SEM_BYTES: Final = 64  # sizeof(sem_t) is 32 on 64-bit Linux; room to spare
 
 _NOT_RUNNING: Final = (
-    "no JACK server {server!r} is running: start one, for example `jackd -d alsa`, or choose another MIDI system"
+    "no JACK server {server!r} is running: start one, for example `jackd -S -d alsa`, or choose another system"
 )
 
 
@@ -83,9 +85,9 @@ class JackWatch:
         return now_ns - self._seen_ns < _STALL_NS
 
     def confirm(self) -> bool:
-        """Wait until a new cycle begins: three periods or 20 ms, at most 0.25 s. False when none does or the server died."""
+        """Wait until a new cycle begins, at most 0.5 s. False when none does or the server died."""
         begin = None if self.dead else self.frame
-        for _ in range(self.patience_ms):
+        for _ in range(_CONFIRM_MS):
             if self.dead:
                 return False
             if self.frame != begin:
@@ -95,8 +97,8 @@ class JackWatch:
 
     @property
     def patience_ms(self) -> int:
-        """How long to wait for a cycle, in ms: three periods, within 20..250."""
-        return int(1000 * min(_LONGEST_WAIT_S, max(0.02, 3 * self.period_s)))
+        """How long a send may wait for a cycle, in ms: three periods, within 50..250."""
+        return int(1000 * min(_LONGEST_WAIT_S, max(_SHORTEST_WAIT_S, 3 * self.period_s)))
 
     def close(self) -> None:
         """Close the client. Not while the server is frozen: libjack would wait for its answer."""

@@ -72,3 +72,39 @@ class AnswerTiming:
     delay_ns: int
     delay_beats: float
 
+
+
+@dataclass(frozen=True, slots=True)
+class PortsOpen:
+    """The performer's ports are open; their names, empty where there is none."""
+
+    input: str
+    output: str
+
+
+@dataclass(frozen=True, slots=True)
+class StartFailed:
+    """A process could not start; the reason, for the person at the terminal."""
+
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class DeskReady:
+    """The desk listens at this address."""
+
+    host: str
+    port: int
+
+
+@dataclass(frozen=True, slots=True)
+class ResetTimings:
+    """The performer's percentiles begin anew."""
+
+
+@dataclass(frozen=True, slots=True)
+class Restarted:
+    """A process has died and is started again; `exit_code` is negative for a signal."""
+
+    role: str
+    exit_code: int | None

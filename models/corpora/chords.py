@@ -112,10 +112,10 @@ def inferred(
                 lowest[index] = min(lowest[index], note.pitch)
     spans: list[ChordSpan] = []
     previous = NO_CHORD
-    for index in np.flatnonzero(weights.sum(axis=1)):
+    for index in np.flatnonzero(weights.sum(axis=1)).tolist():
         bass = int(lowest[index]) % 12 if lowest[index] < 128 else None
         previous = _matched(weights[index], bass, previous, qualities)
-        begin = origin + int(index) * window
+        begin = origin + index * window
         spans.append(ChordSpan(max(0, begin), begin + window, previous))
     return merged(spans)
 

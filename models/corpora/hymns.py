@@ -12,7 +12,7 @@ from models.corpora.midi_file import quantised, read_midi
 from models.corpora.phrasing import phrases
 from models.corpora.piece import Piece
 from models.corpora.source import Corpus, QuarantinedError, Reading, Work, indexed_works, require_melody
-from models.corpora.texture import split_bass, split_top
+from models.corpora.texture import one_keyboard, split_bass, split_top
 
 
 def read(work: Work) -> Reading:
@@ -31,8 +31,7 @@ def read(work: Work) -> Reading:
         raise QuarantinedError("metre missing or changing")
     metre = score.metres[0][1]
     # An organ that doubles the voices has a track of its own; a note counts once.
-    doubled = {(note.onset, note.pitch): note for note in quantised(score, raw, metre)}
-    notes = tuple(doubled[place] for place in sorted(doubled))
+    notes = one_keyboard(quantised(score, raw, metre))
     melody, lower = split_top(notes)
     bass, inner = split_bass(lower, ceiling=128)
     require_melody(melody)

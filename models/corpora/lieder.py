@@ -16,7 +16,7 @@ from models.corpora.midi_file import Metre, MidiScore, Track, quantised, read_mi
 from models.corpora.phrasing import phrases
 from models.corpora.piece import Piece
 from models.corpora.source import Corpus, QuarantinedError, Reading, Work, indexed_works, long_enough
-from models.corpora.texture import skyline, split_bass
+from models.corpora.texture import one_keyboard, skyline, split_bass
 
 FAVOUR_START = 0.3
 """How much more weight a song's first pulse gets as downbeat. Most begin with a full bar: over the songs whose first change of
@@ -77,7 +77,7 @@ def read(work: Work) -> Reading:
 def _section(work: Work, score: MidiScore, voice: Track, keyboard: Sequence[Track], stretch: _Stretch) -> Piece:
     metre, start, end = stretch.metre, stretch.start, stretch.end
     melody = skyline(quantised(score, voice.notes, metre, start, end))
-    piano = quantised(score, (note for track in keyboard for note in track.notes), metre, start, end)
+    piano = one_keyboard(quantised(score, (note for track in keyboard for note in track.notes), metre, start, end))
     bass, upper = split_bass(piano)
     # A change of metre stands at a bar line; only the begin of the file can be a pickup.
     bar_offset = 0

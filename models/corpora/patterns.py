@@ -115,7 +115,7 @@ def patterns_for(beats_per_bar: int, *, compound: bool = False) -> tuple[Pattern
     table = {(2, False): _TWO, (2, True): _COMPOUND, (3, False): _THREE, (4, False): _FOUR}
     whole = beats_per_bar * _BEAT
     each = _beats(*range(beats_per_bar), duration=20)
-    general = (Pattern("block", each, each), Pattern("holds", ((0, whole),, line=_roots), ((0, whole),)))
+    general = (Pattern("block", each, each), Pattern("holds", ((0, whole),), ((0, whole),), line=_roots))
     return table.get((beats_per_bar, compound), general)
 
 

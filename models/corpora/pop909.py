@@ -21,7 +21,7 @@ from models.corpora.chords import merged, parse_harte
 from models.corpora.midi_file import MidiScore, RawNote, read_midi, sustained
 from models.corpora.piece import ChordSpan, Piece, PieceNote
 from models.corpora.source import Corpus, QuarantinedError, Reading, Work, long_enough, require_melody
-from models.corpora.texture import skyline, split_bass
+from models.corpora.texture import one_keyboard, skyline, split_bass
 
 _FAR = 4096
 """Beats by which the grid is carried on before its first and after its last beat."""
@@ -55,7 +55,8 @@ class BeatGrid:
         last = len(self.seconds) - 1
         times = np.concatenate([[self.seconds[0] - _FAR * step], self.seconds, [self.seconds[-1] + _FAR * step]])
         beats = np.concatenate([[-_FAR], np.arange(last + 1), [last + _FAR]])
-        return np.rint(np.interp(seconds, times, beats) * PULSES_PER_BEAT).astype(np.int64)
+        at: npt.NDArray[np.float64] = np.interp(np.asarray(seconds, dtype=np.float64), times, beats)
+        return np.rint(at * PULSES_PER_BEAT).astype(np.int64)
 
 
 def read_beats(path: Path) -> BeatGrid:
@@ -100,7 +101,7 @@ def read(work: Work) -> Reading:
     earliest = min(note.onset for note in (*melody, *piano))
     shift = -(min(0, earliest) // bar_pulses) * bar_pulses
     melody, piano = _shifted(melody, shift), _shifted(piano, shift)
-    bass, chords = split_bass(piano)
+    bass, chords = split_bass(one_keyboard(piano))
     end = max(note.onset + note.duration for note in (*melody, *piano))
     whole = Piece(
         corpus="pop909",

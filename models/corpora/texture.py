@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from itertools import pairwise
 
 from models.corpora.piece import PieceNote
@@ -15,6 +16,21 @@ _TOGETHER = 2
 
 _RELEASE = 3
 """Pulses by which a played note may reach into the next without holding it down."""
+
+
+def one_keyboard(notes: Sequence[PieceNote]) -> tuple[PieceNote, ...]:
+    """The notes as one set of keys can play them: a pitch struck twice at once counts once, and is cut when struck again."""
+    struck: dict[tuple[int, int], PieceNote] = {}
+    for note in notes:
+        place = (note.pitch, note.onset)
+        if place not in struck or note.duration > struck[place].duration:
+            struck[place] = note
+    ordered = [struck[place] for place in sorted(struck)]
+    cut = [
+        replace(note, duration=min(note.duration, following.onset - note.onset)) if following.pitch == note.pitch else note
+        for note, following in pairwise(ordered)
+    ]
+    return tuple(sorted((*cut, *ordered[-1:]), key=_order))
 
 
 def skyline(notes: Sequence[PieceNote]) -> tuple[PieceNote, ...]:
@@ -61,10 +77,7 @@ def _split(notes: Sequence[PieceNote], sign: int, ceiling: int) -> tuple[tuple[P
 
 
 def _monophonic(line: Sequence[PieceNote]) -> tuple[PieceNote, ...]:
-    cut = [
-        PieceNote(note.onset, note.pitch, min(note.duration, following.onset - note.onset), note.velocity)
-        for note, following in pairwise(line)
-    ]
+    cut = [replace(note, duration=min(note.duration, following.onset - note.onset)) for note, following in pairwise(line)]
     return (*cut, *line[-1:])
 
 

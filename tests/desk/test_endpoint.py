@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 import math
 import struct
+import time
 from collections.abc import Iterable
 
 import pytest
@@ -18,6 +19,7 @@ from livegen.core.parameters import build_registry
 from livegen.desk.commands import CHANGE_BURST, CHANGES_PER_S, PANIC_BURST, Change, Panic
 from livegen.desk.endpoint import MAX_REPLY_BYTES, MAX_TEXT, MAX_TTL_S, Endpoint, Outcome, Reply
 from livegen.desk.limits import ALL_HOSTS, ERROR_BURST, MAX_HOSTS, REPLY_BURST_BYTES, REPLY_BYTES_PER_S
+from livegen.desk.mirror import GRACE_NS
 from livegen.desk.osc_codec import Argument, decode, encode
 from livegen.desk.subscriptions import DUMP_BATCH, ECHO_INTERVAL_NS, MAX_DUE, MAX_SUBSCRIBERS
 
@@ -376,8 +378,8 @@ def test_answers_to_one_host_are_bounded_in_bytes(desk: Desk) -> None:
     """A forged source address gets no more than this, whatever is asked in its name."""
     desk.endpoint.update_health({f"reading/{number}": number for number in range(100)})
     sent = 0
-    for _ in range(20_000):
-        desk.now_ns += 100_000
+    for _ in range(2000):
+        desk.now_ns += 1_000_000
         for verb in ("health", "ping", "nowhere"):
             sent += sum(len(reply.packet) for reply in desk.send(verb) if isinstance(reply, Reply))
     assert sent <= REPLY_BURST_BYTES + 2 * REPLY_BYTES_PER_S + (ERROR_BURST + 20) * 300
@@ -403,10 +405,43 @@ def test_a_bundle_of_questions_is_bounded_too(desk: Desk) -> None:
     assert sent <= REPLY_BURST_BYTES
 
 
+def test_a_verb_counts_once_in_a_packet_but_a_panic_is_never_passed_over(desk: Desk) -> None:
+    outcomes = desk.send_bundle(("panic", 0), *[("health",)] * 32, ("panic", 1))
+    assert commands(outcomes) == [Panic(ALICE)]
+    assert len(said(outcomes)) == 1
+    assert desk.counted("refused/repeated") == 31
+
+
+@pytest.mark.parametrize(
+    "message",
+    [
+        ("health",),
+        ("answer/max_beats",),
+        ("style", "jazz"),
+        ("tempo/bpm", 999.0),
+        ("nowhere", 1),
+        ("subscribe", 1.0),
+        ("ping", "x"),
+    ],
+    ids=lambda message: message[0],
+)
+def test_the_costliest_packets_take_less_than_two_milliseconds(message: Said) -> None:
+    """Processor time, since other programs share this machine; about half a millisecond where it was written."""
+    packet = bundle(*[message] * 64)
+    best_s = math.inf
+    for _ in range(10):
+        endpoint = Endpoint(REGISTRY.defaults(), version="1", started_ns=0)
+        endpoint.update_health({f"reading/{number}": number for number in range(200)})
+        start = time.thread_time()
+        endpoint.receive(packet, ALICE, 0)
+        best_s = min(best_s, time.thread_time() - start)
+    assert best_s < 2e-3
+
+
 def test_a_flood_of_changes_becomes_few_commands_and_the_last_values_arrive(desk: Desk) -> None:
     posted = []
-    for step in range(20_000):
-        desk.now_ns += 50_000
+    for step in range(5000):
+        desk.now_ns += 200_000
         posted += commands(desk.send("temperature", (step % 1000) / 500))
         if step % 20 == 0:
             posted += commands(desk.tick())
@@ -448,6 +483,42 @@ def test_two_daemons_given_each_others_address_fall_silent() -> None:
         assert exchanged < 200
         answers = desk.endpoint.receive(packet, ALICE, desk.now_ns) + desk.settle()
         queue += [(there if desk is here else here, reply.packet) for reply in answers if isinstance(reply, Reply)]
+
+
+def test_a_fader_under_way_does_not_jump_back_to_what_the_performer_knew(desk: Desk) -> None:
+    """The performer's answer to the first of two changes arrives after the second."""
+    desk.subscribe(ALICE, BOB)
+    desk.send("temperature", 0.25)
+    performer = desk.endpoint.settings
+    desk.send("temperature", 0.5)
+    desk.endpoint.update_settings(performer, desk.now_ns)
+    assert said(desk.send("temperature")) == [("temperature", 0.5)]
+    assert said(desk.tick(), BOB) == [("temperature", 0.5)]
+    desk.endpoint.update_settings(performer.with_changes({"temperature": 0.5})[0], desk.now_ns)
+    echoes = desk.settle()
+    assert said(echoes, ALICE) == said(echoes, BOB) == []
+
+
+def test_in_the_end_the_performer_is_right(desk: Desk) -> None:
+    """What it has not taken over within the grace, everybody sees as it is there; what it changed itself, at once."""
+    desk.subscribe(ALICE, BOB)
+    desk.send("style", "jazz")
+    desk.tick()
+    performer, _ = REGISTRY.defaults().with_changes({"mode": "listen"})
+    desk.endpoint.update_settings(performer, desk.now_ns)
+    assert said(desk.tick(), ALICE) == [("mode", "listen")]
+    assert desk.endpoint.settings["style"] == "jazz"
+    desk.now_ns += GRACE_NS - 1
+    assert desk.tick() == []
+    assert sorted(said(desk.settle(), ALICE)) == [("style", "none"), ("style/jazz", 0.0)]
+    assert desk.endpoint.settings == performer
+
+
+def test_without_word_from_the_performer_changes_stand(desk: Desk) -> None:
+    desk.send("hop", "half")
+    desk.tick(10 * SECOND_NS)
+    assert said(desk.send("hop")) == [("hop", "half")]
+    assert desk.endpoint.next_deadline_ns() is None
 
 
 def test_another_model_brings_other_styles(desk: Desk) -> None:

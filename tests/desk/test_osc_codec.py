@@ -9,6 +9,7 @@ import time
 
 import pytest
 from hypothesis import example, given
+from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 from pythonosc.osc_bundle_builder import IMMEDIATELY, OscBundleBuilder
 from pythonosc.osc_message_builder import build_msg
@@ -176,6 +177,7 @@ def test_what_could_not_be_read_back_is_not_written(address: str, arguments: tup
         encode(address, *arguments)
 
 
+@hypothesis_settings(deadline=None)
 @given(
     st.lists(
         st.one_of(
@@ -218,6 +220,7 @@ def mutated(draw: st.DrawFn) -> bytes:
     return bytes(packet)
 
 
+@hypothesis_settings(deadline=None)
 @given(st.one_of(st.binary(max_size=200), st.binary(max_size=60).map(lambda tail: b"#bundle\0" + NOW + tail), mutated()))
 @example(b"#bundle\0" + NOW + b"\xff\xff\xff\xf0")
 def test_nothing_but_packet_errors_escapes(packet: bytes) -> None:
@@ -242,11 +245,11 @@ def test_nothing_but_packet_errors_escapes(packet: bytes) -> None:
     ],
 )
 def test_the_worst_packets_take_less_than_a_millisecond(packet: bytes) -> None:
-    """The best of several runs, since other programs share this machine."""
+    """Processor time, since other programs share this machine."""
     best_s = math.inf
     for _ in range(20):
-        start = time.perf_counter()
+        start = time.thread_time()
         with contextlib.suppress(PacketError):
             decode(packet)
-        best_s = min(best_s, time.perf_counter() - start)
+        best_s = min(best_s, time.thread_time() - start)
     assert best_s < 1e-3

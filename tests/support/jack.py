@@ -45,7 +45,10 @@ class JackServer:
         self._end(signal.SIGKILL)
 
     def freeze(self) -> None:
+        """Stop it in its tracks, and wait until it has: a signal takes its time."""
         self._signal(signal.SIGSTOP)
+        assert self._process is not None
+        os.waitid(os.P_PID, self._process.pid, os.WSTOPPED | os.WNOWAIT)
 
     def thaw(self) -> None:
         self._signal(signal.SIGCONT)

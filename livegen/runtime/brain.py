@@ -1,0 +1,92 @@
+"""The brain: the model, its context, and nothing else. It may be slow, wrong or dead; the performer plays on."""
+
+from __future__ import annotations
+
+import gc
+import signal
+from collections.abc import Callable
+from dataclasses import dataclass
+from multiprocessing import parent_process
+from multiprocessing.connection import Connection
+from typing import Any
+
+from livegen.core.effects import Ask, Discard, Observe
+from livegen.core.errors import DeviceError, LivegenError
+from livegen.devices.clock import MonotonicClock
+from livegen.generators.band import Band
+from livegen.generators.open_generator import open_generator
+from livegen.runtime.link import call
+from livegen.runtime.messages import Failed, GeneratorReady, History, StartFailed
+from livegen.runtime.shared import SharedName, SharedState
+
+HEARTBEAT_S = 0.1
+CALL_ATTEMPTS = 200
+
+
+@dataclass(frozen=True, slots=True)
+class BrainSpec:
+    """What a brain is started with: the model's name or folder, the execution provider, where to call, the shared block."""
+
+    model: str
+    provider: str
+    address: str
+    shared: SharedName
+
+
+def supervised() -> bool:
+    """Whether the supervisor that started this process still lives."""
+    parent = parent_process()
+    return parent is not None and parent.is_alive()
+
+
+def brain_main(spec: BrainSpec, control: Connection) -> None:
+    """Entry of the brain's process; returns when the supervisor has gone. SIGTERM ends it at once: it holds nothing that sounds."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    try:
+        band = Band(open_generator(spec.model, spec.provider))
+    except LivegenError as error:
+        control.send(StartFailed(str(error)))
+        return
+    shared = SharedState.attach(spec.shared)
+    gc.collect()
+    gc.freeze()
+    clock = MonotonicClock()
+    while supervised():
+        try:
+            link = call(spec.address, "brain", CALL_ATTEMPTS, supervised)
+            serve(link, band, lambda: shared.beat("brain", clock.now_ns()))
+        except (DeviceError, EOFError, OSError):
+            # The performer has died; its successor will be told what to remember.
+            band.reset()
+    shared.close()
+
+
+def serve(link: Connection, band: Band, beat: Callable[[], None]) -> None:
+    """Answer one performer until it goes.
+
+    Raises:
+        EOFError, OSError: the performer has gone.
+    """
+    link.send(GeneratorReady(band.generator.name))
+    while True:
+        beat()
+        if link.poll(HEARTBEAT_S):
+            handle(link, band, link.recv())
+
+
+def handle(link: Connection, band: Band, message: Any) -> None:
+    """One message of the performer."""
+    match message:
+        case Observe(event):
+            band.observe(event)
+        case Ask(request):
+            try:
+                link.send(band.plan(request))
+            except LivegenError as error:
+                link.send(Failed(request.plan_id, str(error)))
+        case Discard(plan_id):
+            band.discard(plan_id)
+        case History(events):
+            band.reset()
+            for event in events:
+                band.observe(event)

@@ -1,0 +1,63 @@
+"""What the performer counts while it plays, as numbers that a person can read."""
+
+from __future__ import annotations
+
+from collections import Counter, deque
+from collections.abc import Iterable
+
+import numpy as np
+
+from livegen.core.parameters import Value
+
+SAMPLES = 4096
+
+
+class Timings:
+    """The latest measurements of one kind, in ns; answers percentiles in ms. Single-threaded."""
+
+    def __init__(self) -> None:
+        self._samples: deque[int] = deque(maxlen=SAMPLES)
+
+    def add(self, value_ns: int) -> None:
+        """One measurement."""
+        self._samples.append(value_ns)
+
+    def clear(self) -> None:
+        """Begin anew, as `bench` does between its conditions."""
+        self._samples.clear()
+
+    def read(self, name: str) -> Iterable[tuple[str, Value]]:
+        """`name/p50_ms`, `name/p99_ms` and `name/max_ms`; nothing before the first measurement."""
+        if not self._samples:
+            return []
+        samples = np.asarray(self._samples) / 1e6
+        p50, p99 = np.percentile(samples, (50, 99))
+        return [
+            (f"{name}/p50_ms", round(float(p50), 3)),
+            (f"{name}/p99_ms", round(float(p99), 3)),
+            (f"{name}/max_ms", round(float(samples.max()), 3)),
+        ]
+
+
+COUNTED = (
+    "notes_out",
+    "notes_late_dropped",
+    "plans",
+    "plans_stale",
+    "plans_overdue",
+    "plans_fallback",
+    "plans_failed",
+    "yields",
+    "panics",
+    "messages_in",
+    "sends_failed",
+    "midi_errors",
+    "refused_changes",
+    "brain_losses",
+)
+"""Counters that are always part of the read-out, so that a zero can be seen."""
+
+
+def readings(counters: Counter[str]) -> list[tuple[str, Value]]:
+    """Every counter of the read-out by name."""
+    return [(name, counters[name]) for name in COUNTED]

@@ -1,0 +1,368 @@
+"""The performer: MIDI in and out, the transport, the schedule and the ledger. No model, no network, no disk.
+
+One owner thread, the process's main thread, blocks on "next message or next deadline". Drivers and links only stamp and enqueue.
+"""
+
+from __future__ import annotations
+
+import gc
+import signal
+import sys
+from collections import Counter, deque
+from dataclasses import dataclass
+from multiprocessing.connection import Connection
+from queue import Empty, SimpleQueue
+from typing import Any
+
+from livegen.core.effects import Answered, Ask, Discard, Effect, GeneratorLost, InputLost, Observe, Overdue, Panic, Send
+from livegen.core.engine import Engine
+from livegen.core.errors import DeviceError, InputError, LivegenError
+from livegen.core.events import PlayerEvent
+from livegen.core.midi import NoteOn, encode, parse, release_all
+from livegen.core.parameters import Settings, Value, build_registry
+from livegen.core.plans import Plan, PlanRequest
+from livegen.devices.clock import MonotonicClock
+from livegen.devices.open_backend import open_backend
+from livegen.devices.ports import Backend, InputPort, OutputPort
+from livegen.generators.band import Band
+from livegen.generators.markov import MarkovGenerator
+from livegen.runtime.config import Config
+from livegen.runtime.health import Timings, readings
+from livegen.runtime.link import Arrived, Hub, Link, LinkDown, LinkUp
+from livegen.runtime.messages import (
+    AnswerTiming,
+    Change,
+    Failed,
+    GeneratorReady,
+    Health,
+    History,
+    PortsOpen,
+    ResetTimings,
+    StartFailed,
+    State,
+    Stop,
+)
+from livegen.runtime.shared import SharedName, SharedState
+
+HOUSEKEEPING_NS = 100_000_000
+"""Heartbeats; every fifth is a health read-out, every tenth a look at the ports."""
+
+HISTORY_EVENTS = 512
+"""What a brain that comes back is told of the player's past."""
+
+SWITCH_INTERVAL_S = 0.0005
+"""Python's thread switch interval: at the default of 5 ms a busy thread delays the owner by as much."""
+
+
+@dataclass(frozen=True, slots=True)
+class PerformerSpec:
+    """What a performer is started with.
+
+    Attributes:
+        config: of the run.
+        styles: of the model, for the registry of parameters.
+        settings: values to begin with, which after a restart are those of before.
+        address: where brain and desk call.
+        shared: the block with heartbeats and ledger.
+        backend: in-memory ports to use instead of the configured system.
+    """
+
+    config: Config
+    styles: tuple[str, ...]
+    settings: tuple[tuple[str, Value], ...]
+    address: str
+    shared: SharedName
+    backend: Backend | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class _MidiIn:
+    data: bytes
+    time_ns: int
+
+
+def performer_main(spec: PerformerSpec, control: Connection) -> None:
+    """Entry of the performer's process; returns when told to stop, on SIGTERM, or when the supervisor has gone."""
+    performer = Performer(spec, control)
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    signal.signal(signal.SIGTERM, lambda *_: performer.inbox.put(Stop()))
+    try:
+        performer.start()
+    except LivegenError as error:
+        control.send(StartFailed(str(error)))
+        performer.close()
+        return
+    try:
+        performer.run()
+    finally:
+        performer.close()
+
+
+class Performer:
+    """The owner of everything that sounds. All methods belong to the owner thread; `inbox.put` belongs to everybody."""
+
+    def __init__(self, spec: PerformerSpec, control: Connection) -> None:
+        self.inbox: SimpleQueue[Any] = SimpleQueue()
+        self._spec = spec
+        self._clock = MonotonicClock()
+        self._shared = SharedState.attach(spec.shared)
+        self._counters: Counter[str] = Counter()
+        self._supervisor = Link(control, "supervisor", self.inbox, self._clock.now_ns)
+        self._hub = Hub(spec.address, self.inbox, self._clock.now_ns)
+        self._links: dict[str, Link] = {}
+        self._brain_ready = False
+        self._brain_name = "none"
+        self._history: deque[PlayerEvent] = deque(maxlen=HISTORY_EVENTS)
+        self._fallback = Band(MarkovGenerator())
+        self._backend: Backend | None = None
+        self._input: InputPort | None = None
+        self._output: OutputPort | None = None
+        self._schedule_error = Timings()
+        self._plan_time = Timings()
+        self._asked_ns: dict[int, int] = {}
+        self._running = True
+        self._rounds = 0
+        settings, _ = build_registry(spec.styles).defaults().with_changes(spec.settings)
+        self._engine = Engine(
+            settings, self._clock.now_ns(), self._shared.ledger, seed=spec.config.seed, channels=spec.config.channels
+        )
+
+    def start(self) -> None:
+        """Open the ports and begin to accept calls.
+
+        Raises:
+            DeviceError: the MIDI system or a port is not there; what was opened is closed again by `close`.
+        """
+        self._backend = self._spec.backend or open_backend(self._spec.config.backend, self._clock)
+        self._open_output()
+        self._release_inherited()
+        self._open_input()
+        self._supervisor.start()
+        self._hub.start()
+        self._supervisor.post(PortsOpen(self._input.name if self._input else "", self._output.name if self._output else ""))
+        # From here on nothing that is kept is ever garbage; without the freeze a full collection stops the music for 60 ms.
+        gc.collect()
+        gc.freeze()
+        sys.setswitchinterval(SWITCH_INTERVAL_S)
+
+    def run(self) -> None:
+        """Play until told to stop."""
+        housekeeping_ns = self._clock.now_ns()
+        while self._running:
+            now_ns = self._clock.now_ns()
+            if now_ns >= housekeeping_ns:
+                housekeeping_ns = now_ns + HOUSEKEEPING_NS
+                self._keep_house(now_ns)
+            deadline_ns = self._engine.next_deadline_ns()
+            wake_ns = housekeeping_ns if deadline_ns is None else min(deadline_ns, housekeeping_ns)
+            try:
+                self._handle(self.inbox.get(timeout=max(0, wake_ns - self._clock.now_ns()) / 1e9))
+            except Empty:
+                pass
+            self._perform(self._engine.tick(self._clock.now_ns()))
+
+    def close(self) -> None:
+        """Release what sounds, then close ports and links, in reverse order of opening."""
+        self._perform(self._engine.close(self._clock.now_ns()))
+        for link in (*self._links.values(), self._supervisor):
+            link.close()
+        self._hub.close()
+        for resource in (self._input, self._output, self._backend):
+            if resource is not None:
+                resource.close()
+        del self._engine
+        self._shared.close()
+
+    # --- what comes in ---
+
+    def _handle(self, item: Any) -> None:
+        match item:
+            case _MidiIn(data, time_ns):
+                self._receive_midi(data, time_ns)
+            case Arrived(role, message, time_ns):
+                self._receive_message(role, message, time_ns)
+            case LinkUp(link):
+                self._link_up(link)
+            case LinkDown(link):
+                self._link_down(link)
+            case Stop():
+                self._running = False
+            case Exception():
+                self._counters["midi_errors"] += 1
+
+    def _receive_midi(self, data: bytes, time_ns: int) -> None:
+        try:
+            message = parse(data)
+        except InputError:
+            self._counters["midi_errors"] += 1
+            return
+        self._engine.receive(message, time_ns)
+
+    def _receive_message(self, role: str, message: Any, time_ns: int) -> None:
+        match message:
+            case Plan(plan_id):
+                if (asked_ns := self._asked_ns.pop(plan_id, None)) is not None:
+                    self._plan_time.add(time_ns - asked_ns)
+                self._engine.receive(message, self._clock.now_ns())
+            case Failed():
+                self._counters["plans_failed"] += 1
+            case GeneratorReady(name):
+                self._brain_ready, self._brain_name = True, name
+                self._supervisor.post(message)
+            case Change(values):
+                self._change(values)
+            case Panic():
+                self._engine.receive(message, self._clock.now_ns())
+            case ResetTimings():
+                self._schedule_error.clear()
+                self._plan_time.clear()
+            case Stop():
+                self._running = False
+
+    def _change(self, values: tuple[tuple[str, Value], ...]) -> None:
+        try:
+            settings, _ = self._engine.settings.with_changes(values)
+        except InputError:
+            self._counters["refused_changes"] += 1
+            return
+        self._engine.receive(settings, self._clock.now_ns())
+        self._tell_settings(settings)
+
+    def _tell_settings(self, settings: Settings) -> None:
+        for link in (self._links.get("desk"), self._supervisor):
+            if link is not None:
+                link.post(State(settings))
+
+    def _link_up(self, link: Link) -> None:
+        if (old := self._links.pop(link.role, None)) is not None:
+            old.close()
+        self._links[link.role] = link
+        if link.role == "brain":
+            link.post(History(tuple(self._history)))
+        else:
+            link.post(State(self._engine.settings))
+
+    def _link_down(self, link: Link) -> None:
+        if link is self._supervisor:
+            self._running = False
+            return
+        link.close()
+        if self._links.get(link.role) is not link:
+            return
+        del self._links[link.role]
+        if link.role == "brain":
+            self._brain_ready, self._brain_name = False, "none"
+            self._counters["brain_losses"] += 1
+            self._asked_ns.clear()
+            self._engine.receive(GeneratorLost(), self._clock.now_ns())
+
+    # --- what goes out ---
+
+    def _perform(self, effects: list[Effect]) -> None:
+        for effect in effects:
+            match effect:
+                case Send():
+                    self._send(effect)
+                case Observe(event):
+                    self._history.append(event)
+                    self._fallback.observe(event)
+                    self._tell_brain(effect)
+                case Ask(request):
+                    self._ask(request)
+                case Overdue(request):
+                    self._plan_from_fallback(request)
+                case Discard(plan_id):
+                    self._fallback.discard(plan_id)
+                    self._tell_brain(effect)
+                case Answered(phrase_end_ns, due_ns):
+                    delay_ns = due_ns - phrase_end_ns
+                    self._supervisor.post(AnswerTiming(phrase_end_ns, delay_ns, self._engine.transport.beats(delay_ns)))
+
+    def _send(self, effect: Send) -> None:
+        if self._output is None:
+            return
+        try:
+            self._output.send(encode(effect.message))
+        except DeviceError:
+            self._counters["sends_failed"] += 1
+            return
+        if effect.part is not None and isinstance(effect.message, NoteOn):
+            self._schedule_error.add(self._clock.now_ns() - effect.due_ns)
+
+    def _tell_brain(self, message: Observe | Ask | Discard) -> bool:
+        link = self._links.get("brain")
+        return link is not None and self._brain_ready and link.post(message)
+
+    def _ask(self, request: PlanRequest) -> None:
+        if self._tell_brain(Ask(request)):
+            self._asked_ns[request.plan_id] = self._clock.now_ns()
+        else:
+            self._plan_from_fallback(request)
+
+    def _plan_from_fallback(self, request: PlanRequest) -> None:
+        self._counters["plans_fallback"] += 1
+        self._asked_ns.pop(request.plan_id, None)
+        plan = self._fallback.plan(request)
+        self._engine.receive(plan, self._clock.now_ns())
+        self._perform(self._engine.tick(self._clock.now_ns()))
+
+    # --- ports ---
+
+    def _open_input(self) -> None:
+        if self._backend is not None:
+            self._input = self._backend.open_input(
+                self._spec.config.input, lambda data, time_ns: self.inbox.put(_MidiIn(data, time_ns)), self.inbox.put
+            )
+
+    def _open_output(self) -> None:
+        if self._backend is not None:
+            self._output = self._backend.open_output(self._spec.config.output)
+
+    def _release_inherited(self) -> None:
+        """A performer that was killed left its notes in the ledger: end them before anything else."""
+        ledger = self._shared.ledger
+        sounding = list(ledger.sounding())
+        ledger.clear()
+        if sounding and self._output is not None:
+            for data in release_all(sounding, sorted({channel for channel, _ in sounding})):
+                self._output.send(data)
+
+    def _keep_house(self, now_ns: int) -> None:
+        self._shared.beat("performer", now_ns)
+        self._rounds += 1
+        if self._rounds % 5 == 0:
+            self._tell_health()
+        if self._rounds % 10 == 0:
+            self._check_ports(now_ns)
+
+    def _check_ports(self, now_ns: int) -> None:
+        """A port that has gone is opened again as soon as it is back."""
+        if self._input is not None and not self._input.alive:
+            self._input.close()
+            self._input = None
+            self._engine.receive(InputLost(), now_ns)
+        if self._output is not None and not self._output.alive:
+            self._output.close()
+            self._output = None
+        try:
+            if self._input is None:
+                self._open_input()
+            if self._output is None:
+                self._open_output()
+        except DeviceError:
+            self._counters["reopen_failed"] += 1
+
+    def _tell_health(self) -> None:
+        counters = self._engine.counters + self._counters
+        values: list[tuple[str, Value]] = [
+            ("brain", self._brain_name),
+            ("mode", self._engine.settings.mode),
+            ("sounding", sum(1 for _ in self._engine.ledger.sounding())),
+            *readings(counters),
+            *self._schedule_error.read("schedule_error"),
+            *self._plan_time.read("plan_roundtrip"),
+        ]
+        health = Health(tuple(values))
+        for link in (self._links.get("desk"), self._supervisor):
+            if link is not None:
+                link.post(health)

@@ -1,0 +1,282 @@
+"""The supervisor: starts performer, brain and desk, watches them, restarts what dies, and releases what sounds.
+
+It is the parent process and the composition root of the daemon. Nothing here plays music.
+"""
+
+from __future__ import annotations
+
+import multiprocessing
+import os
+import shutil
+import tempfile
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from multiprocessing.connection import Connection, Pipe, wait
+from multiprocessing.context import SpawnProcess
+from pathlib import Path
+from typing import Any, cast
+
+from livegen.core.errors import DeviceError, LivegenError
+from livegen.core.midi import release_all
+from livegen.core.parameters import Value, build_registry
+from livegen.devices.clock import MonotonicClock
+from livegen.devices.open_backend import open_backend
+from livegen.devices.ports import Backend
+from livegen.generators.open_generator import styles_of
+from livegen.runtime.brain import BrainSpec, brain_main
+from livegen.runtime.config import Config
+from livegen.runtime.desk import DeskSpec, desk_main
+from livegen.runtime.messages import DeskReady, GeneratorReady, PortsOpen, Restarted, StartFailed, State, Stop
+from livegen.runtime.performer import PerformerSpec, performer_main
+from livegen.runtime.shared import SharedState
+
+LOOK_S = 0.25
+"""How often heartbeats are looked at; deaths are seen at once."""
+
+HUNG_NS = 1_000_000_000
+"""A process that has beaten before and then not for this long is hung, and is killed and started again."""
+
+CALM_NS = 10_000_000_000
+"""A process that lived this long starts again without a pause; one that dies young waits, twice as long each time."""
+
+FIRST_PAUSE_S = 0.05
+LONGEST_PAUSE_S = 2.0
+STOP_S = 2.0
+
+Report = Callable[[Any], None]
+"""Is given every message that the children send up, on the supervisor's thread."""
+
+
+class StartError(LivegenError):
+    """The daemon could not start; the text says why and what to do."""
+
+
+@dataclass(slots=True)
+class _Child:
+    """One process and what is needed to start it again."""
+
+    role: str
+    process: SpawnProcess
+    control: Connection
+    started_ns: int
+    young_deaths: int = 0
+    due_ns: int | None = None
+    """When to start it again; None while it runs."""
+
+
+@dataclass(slots=True)
+class _Ready:
+    """What has been heard of each process since the start."""
+
+    waiting: set[str] = field(default_factory=set)
+
+
+class Supervisor:
+    """Runs the daemon. Single-threaded: one thread calls everything but `request_stop`.
+
+    Args:
+        config: of the run.
+        report: is told what the children say.
+        backend: in-memory ports for the performer instead of the configured MIDI system.
+
+    Raises:
+        ModelError, ConfigError: the model or a parameter is not usable; nothing has been started.
+    """
+
+    def __init__(self, config: Config, report: Report, backend: Backend | None = None) -> None:
+        self._config = config
+        self._report = report
+        self._backend = backend
+        self._clock = MonotonicClock()
+        self._context = multiprocessing.get_context("spawn")
+        self._styles = styles_of(config.model)
+        self._settings: tuple[tuple[str, Value], ...] = config.settings(build_registry(self._styles)).items()
+        self._children: dict[str, _Child] = {}
+        self._stopping = False
+        self._wake_in, self._wake_out = Pipe(duplex=False)
+        self.restarts: Counter[str] = Counter()
+        self._folder = Path(tempfile.mkdtemp(prefix="livegen-"))
+        self._address = rf"\\.\pipe\{self._folder.name}" if os.name == "nt" else str(self._folder / "performer")
+        self._shared = SharedState.create()
+
+    def start(self, within_s: float = 30.0) -> float:
+        """Start all processes and wait until the ports are open, the model is loaded and OSC listens.
+
+        Returns:
+            Seconds that it took.
+
+        Raises:
+            StartError: a process could not start, or not in time; everything has been stopped again.
+        """
+        started_ns = self._clock.now_ns()
+        ready = _Ready({"performer", "brain"} | ({"desk"} if self._config.osc_port else set()))
+        for role in ("brain", "performer", "desk"):
+            if role in ready.waiting:
+                self._children[role] = self._spawn(role)
+        try:
+            while ready.waiting:
+                if self._clock.now_ns() - started_ns > within_s * 1e9:
+                    raise StartError(f"not ready after {within_s:g} s: still waiting for {', '.join(sorted(ready.waiting))}")
+                self._await_start(ready)
+        except StartError:
+            self.stop()
+            raise
+        return (self._clock.now_ns() - started_ns) / 1e9
+
+    def _await_start(self, ready: _Ready) -> None:
+        for child, message in self._incoming(LOOK_S):
+            match message:
+                case StartFailed(reason):
+                    raise StartError(reason)
+                case PortsOpen():
+                    ready.waiting.discard("performer")
+                case GeneratorReady():
+                    ready.waiting.discard("brain")
+                case DeskReady():
+                    ready.waiting.discard("desk")
+                case None:
+                    raise StartError(f"the {child.role} ended while starting, with exit code {child.process.exitcode}")
+            self._heard(message)
+
+    def run(self, until_ns: int | None = None) -> None:
+        """Watch the children until `request_stop` or until a time; call `stop` after it."""
+        while not self._stopping and (until_ns is None or self._clock.now_ns() < until_ns):
+            self.look(LOOK_S if until_ns is None else min(LOOK_S, max(0.0, (until_ns - self._clock.now_ns()) / 1e9)))
+
+    def look(self, timeout_s: float) -> None:
+        """Pass on what the children say, for at most `timeout_s`; start again what has died or hangs."""
+        for child, message in self._incoming(timeout_s):
+            if message is None:
+                self._lost(child)
+            else:
+                self._heard(message)
+        now_ns = self._clock.now_ns()
+        for child in self._children.values():
+            beat_ns = self._shared.last_beat_ns(child.role)
+            if child.due_ns is None and child.started_ns < beat_ns < now_ns - HUNG_NS:
+                child.process.kill()
+            elif child.due_ns is not None and now_ns >= child.due_ns:
+                self._restart(child)
+
+    def request_stop(self) -> None:
+        """Make `run` return; any thread or signal handler may call."""
+        self._stopping = True
+        self._wake_out.send_bytes(b".")
+
+    def tell_performer(self, message: Any) -> None:
+        """Pass a message to the performer; lost while it is being restarted."""
+        try:
+            self._children["performer"].control.send(message)
+        except OSError:
+            return
+
+    def pids(self) -> dict[str, int]:
+        """Process numbers by role, the supervisor's own too."""
+        return {"supervisor": os.getpid()} | {role: child.process.pid or 0 for role, child in self._children.items()}
+
+    def stop(self) -> None:
+        """End everything in order: the performer releases its notes first. Idempotent, takes a few seconds at the most."""
+        self._stopping = True
+        if "performer" in self._children:
+            self.tell_performer(Stop())
+            self._children["performer"].process.join(STOP_S)
+        for child in self._children.values():
+            self._end(child)
+        if self._children:
+            self._release_orphans()
+            self._children.clear()
+            self._shared.close()
+            self._wake_in.close()
+            self._wake_out.close()
+            shutil.rmtree(self._folder, ignore_errors=True)
+
+    # --- children ---
+
+    def _spawn(self, role: str) -> _Child:
+        ours, theirs = Pipe()
+        target, spec = self._entry(role)
+        process = self._context.Process(target=target, args=(spec, theirs), name=f"livegen-{role}", daemon=True)
+        started_ns = self._clock.now_ns()
+        process.start()
+        theirs.close()
+        return _Child(role, process, ours, started_ns)
+
+    def _entry(self, role: str) -> tuple[Callable[..., None], Any]:
+        config, shared = self._config, self._shared.name
+        match role:
+            case "performer":
+                spec = PerformerSpec(config, self._styles, self._settings, self._address, shared, self._backend)
+                return performer_main, spec
+            case "brain":
+                return brain_main, BrainSpec(config.model, config.provider, self._address, shared)
+            case _:
+                desk = DeskSpec(config.osc_host, config.osc_port, self._styles, self._settings, self._address, shared)
+                return desk_main, desk
+
+    def _incoming(self, timeout_s: float) -> list[tuple[_Child, Any]]:
+        """Messages of the children within a time limit; None as a message means that the child has died."""
+        running = {child.control: child for child in self._children.values() if child.due_ns is None}
+        found: list[tuple[_Child, Any]] = []
+        for ready in wait([*running, self._wake_in], timeout_s):
+            if ready is self._wake_in:
+                self._wake_in.recv_bytes()
+                continue
+            child = running[cast(Connection, ready)]
+            try:
+                found.append((child, child.control.recv()))
+            except (EOFError, OSError):
+                child.process.join(STOP_S)
+                found.append((child, None))
+        return found
+
+    def _heard(self, message: Any) -> None:
+        if isinstance(message, State):
+            # What the musician has set survives the performer.
+            self._settings = message.settings.items()
+        if message is not None:
+            self._report(message)
+
+    def _lost(self, child: _Child) -> None:
+        now_ns = self._clock.now_ns()
+        if child.role == "performer":
+            self._release_orphans()
+        young = now_ns - child.started_ns < CALM_NS
+        child.young_deaths = child.young_deaths + 1 if young else 0
+        pause_s = min(LONGEST_PAUSE_S, FIRST_PAUSE_S * 2.0**child.young_deaths) if child.young_deaths > 1 else 0.0
+        child.due_ns = now_ns + round(pause_s * 1e9)
+        child.control.close()
+        self.restarts[child.role] += 1
+        self._report(Restarted(child.role, child.process.exitcode))
+
+    def _restart(self, child: _Child) -> None:
+        fresh = self._spawn(child.role)
+        fresh.young_deaths = child.young_deaths
+        self._children[child.role] = fresh
+
+    def _end(self, child: _Child) -> None:
+        for end in (child.process.terminate, child.process.kill):
+            if child.process.is_alive():
+                end()
+                child.process.join(STOP_S)
+        child.control.close()
+
+    def _release_orphans(self) -> None:
+        """End the notes of a performer that can't: possible where the port is not its own, since that one outlives it."""
+        sounding = list(self._shared.ledger.sounding())
+        if not sounding or self._config.output is None or self._backend is not None:
+            return
+        try:
+            backend = open_backend(self._config.backend, self._clock)
+            if backend is None:
+                return
+            port = backend.open_output(self._config.output)
+            for data in release_all(sounding, sorted({channel for channel, _ in sounding})):
+                port.send(data)
+            port.close()
+            backend.close()
+        except DeviceError as error:
+            # The device itself may be what has gone; the new performer tries again when it opens the port.
+            self._report(error)
+            return
+        self._shared.ledger.clear()
