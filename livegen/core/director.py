@@ -102,16 +102,19 @@ class Director:
         if not parts or (self.stint is not None and rested):
             self.reset(listener)
         elif self.stint is None and listener.phrase is not None and not rested:
-            start = grid_at_or_after(transport.pulse_at(now_ns + PLANNING_NS), PULSES_PER_BEAT)
+            start = answer_start(transport, listener.phrase.start_ns, now_ns)
             self.stint = Stint(start, None, parts, None)
         elif self.stint is not None and self.stint.parts != parts:
             self.stint = Stint(self.stint.start, None, parts, None)
 
 
-def answer_start(transport: Transport, phrase_end_ns: int, now_ns: int) -> int:
-    """Where an answer begins: the next beat, or the half beat before it if the beat is more than one beat after the phrase's end."""
+def answer_start(transport: Transport, since_ns: int, now_ns: int) -> int:
+    """Where the agent comes in: on the next beat, or on the half beat before it if that beat is a whole beat away from `since_ns`.
+
+    A pulse is kept back, so that what the player hears begins within the beat and not at its very end.
+    """
     soonest = transport.pulse_at(now_ns + PLANNING_NS)
     beat = grid_at_or_after(soonest, PULSES_PER_BEAT)
-    if beat <= transport.pulse_at(phrase_end_ns) + PULSES_PER_BEAT:
+    if beat <= transport.pulse_at(since_ns) + PULSES_PER_BEAT - 1:
         return beat
     return grid_at_or_after(soonest, HALF_BEAT)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -10,19 +10,17 @@ from pathlib import Path
 import numpy as np
 
 from livegen.core import vocabulary as v
-from livegen.core.errors import InputError, LivegenError, ModelError
-from livegen.core.events import Chord, End, Event, Note, Part, PlayerEvent
-from livegen.core.harmony import NO_CHORD, QUALITIES, ChordSymbol
-from livegen.core.plans import Plan, PlanRequest, Sampling
-from livegen.core.sampling import choose
+from livegen.core.errors import InputError, LivegenError
+from livegen.core.events import Chord, End, Event, Part, PlayerEvent
+from livegen.core.harmony import ChordSymbol
+from livegen.core.plans import Plan, PlanRequest
 from livegen.core.stream import StreamEncoder
 from livegen.generators.contract import GIVEN, ModelContract
+from livegen.generators.draw import WindowDraw
 from livegen.generators.model_files import find_model, load_contract
 from livegen.generators.session import FloatArray, State, StepSession
-from livegen.generators.window import Mask, WindowGrammar
+from livegen.generators.window import WindowGrammar
 
-_GIVEN_COLUMN = {name: column for column, name in enumerate(GIVEN)}
-_NOTE_COLUMNS = [_GIVEN_COLUMN[name] for name in ("part", "pulse", "pitch", "duration")]
 _OWN_HISTORY = [v.COLUMN[name] for name in ("root", "quality", "pitch")]
 """Columns that are hidden where the model must listen to the player rather than to itself."""
 
@@ -54,6 +52,8 @@ class NeuralGenerator:
         self._encoder = StreamEncoder()
         self._state = session.initial_state()
         self._style: FloatArray = np.zeros((1, len(contract.styles)), dtype=np.float32)
+        # What the last step gave to the heads; only read in the plan that made it, so it is no part of the context.
+        self._hidden: FloatArray = np.zeros((1, 0), dtype=np.float32)
 
     @property
     def name(self) -> str:
@@ -91,7 +91,7 @@ class NeuralGenerator:
         with self._all_or_nothing():
             weights = dict(request.style)
             self._style = np.array([[weights.get(name, 0.0) for name in self._contract.styles]], dtype=np.float32)
-            return self._fill(request, _Draw(self._session, request.sampling, rng))
+            return self._fill(request, rng)
 
     def snapshot(self) -> Context:
         """The context as a value; free, since nothing in it is ever written to."""
@@ -112,29 +112,34 @@ class NeuralGenerator:
         """Forget everything."""
         self.restore(Context(self._session.initial_state(), None, np.zeros_like(self._style)))
 
-    def _fill(self, request: PlanRequest, draw: _Draw) -> Plan:
+    def _fill(self, request: PlanRequest, rng: np.random.Generator) -> Plan:
         tick = request.tick
         # Training runs such windows in both ways. With the lead in our hands our own line matters; else only the player's does.
         hide = self._contract.decoding["hide_history"] and Part.LEAD not in tick.parts
-        draw.hidden = self._feed(tick)
+        self._feed(tick)
+        draw = WindowDraw(self._logits, request.sampling, rng)
         chord: ChordSymbol | None = None
         if request.wants_chord:
             chord = draw.chord()
-            draw.hidden = self._feed(Chord(chord), hide)
+            self._feed(Chord(chord), hide)
         grammar = WindowGrammar(tick.hop, tick.parts, request.opening)
         while draw.another(grammar.kinds()):
             note = draw.note(grammar)
             grammar.add(note)
-            draw.hidden = self._feed(note, hide)
+            self._feed(note, hide)
         self._feed(End())
         return Plan(request.plan_id, request.window, tick.hop, chord, grammar.notes)
 
-    def _feed(self, event: Event, hide: bool = False) -> FloatArray:
+    def _logits(self, name: str, given: Mapping[str, int]) -> FloatArray:
+        """What the heads say of a field after the last event, [classes]."""
+        known = np.array([[given.get(column, 0) for column in GIVEN]], dtype=np.int64)
+        return self._session.heads(self._hidden, known)[name][0]
+
+    def _feed(self, event: Event, hide: bool = False) -> None:
         row = self._encoder.encode(event)
         if hide:
             row[_OWN_HISTORY] = 0
-        hidden, self._state = self._session.step(row[np.newaxis], self._style, self._state)
-        return hidden
+        self._hidden, self._state = self._session.step(row[np.newaxis], self._style, self._state)
 
     @contextmanager
     def _all_or_nothing(self) -> Iterator[None]:
@@ -144,56 +149,6 @@ class NeuralGenerator:
         except LivegenError:
             self.restore(before)
             raise
-
-
-class _Draw:
-    """Draws field after field of one window, each from the heads given those before it."""
-
-    def __init__(self, session: StepSession, sampling: Sampling, rng: np.random.Generator) -> None:
-        self._session = session
-        self._sampling = sampling
-        self._rng = rng
-        self._given = np.zeros((1, len(GIVEN)), dtype=np.int64)
-        self.hidden: FloatArray = np.zeros((1, 0), dtype=np.float32)
-
-    def chord(self) -> ChordSymbol:
-        """The window's chord, which all its notes are given."""
-        root = self._field("root", _any("root"))
-        # "No chord" has one spelling in the stream, whatever the quality head makes of it.
-        chord = NO_CHORD if root == v.NO_ROOT else ChordSymbol(root - 1, QUALITIES[self._field("quality", _any("quality")) - 1])
-        self._given[0, _GIVEN_COLUMN["root"]] = 0
-        self._given[0, _GIVEN_COLUMN["chord_root"]] = root
-        self._given[0, _GIVEN_COLUMN["chord_quality"]] = 1 + QUALITIES.index(chord.quality)
-        return chord
-
-    def another(self, kinds: Mask) -> bool:
-        """Whether one more note comes; nothing is drawn where none may."""
-        return bool(kinds[v.KIND["NOTE"]]) and self._field("kind", kinds) == v.KIND["NOTE"]
-
-    def note(self, grammar: WindowGrammar) -> Note:
-        """The next note that the grammar allows."""
-        self._given[0, _NOTE_COLUMNS] = 0
-        part = Part(self._field("part", grammar.parts()) - 1)
-        onset = self._field("pulse", grammar.onsets(part)) - 1
-        pitch = self._field("pitch", grammar.pitches(part, onset)) - 1
-        duration = v.DURATIONS[self._field("duration", _any("duration")) - 1]
-        return Note(part, onset, pitch, duration, v.velocity_of(self._field("velocity", _any("velocity"))))
-
-    def _field(self, head: str, allowed: Mask) -> int:
-        logits = self._session.heads(self.hidden, self._given)[head][0]
-        try:
-            klass = choose(logits, allowed, self._sampling, self._rng)
-        except InputError as error:
-            raise ModelError(f"the {head} head has no answer: {error}") from error
-        if head in _GIVEN_COLUMN:
-            self._given[0, _GIVEN_COLUMN[head]] = klass
-        return klass
-
-
-def _any(head: str) -> Mask:
-    mask = np.ones(v.SIZE[head], dtype=np.bool_)
-    mask[0] = False
-    return mask
 
 
 def open_neural(name_or_path: str | Path, provider: str = "cpu") -> NeuralGenerator:

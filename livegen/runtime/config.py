@@ -60,6 +60,9 @@ class Config:
         return settings
 
 
+DEFAULTS = Config()
+"""A run without options."""
+
 _TYPES: dict[str, type] = {
     "backend": str, "input": str, "output": str, "model": str, "provider": str, "seed": int, "osc_host": str, "osc_port": int,
     "channels": dict, "parameters": dict,

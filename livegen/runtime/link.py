@@ -6,7 +6,7 @@ import os
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass
-from multiprocessing import current_process
+from multiprocessing import AuthenticationError, current_process
 from multiprocessing.connection import Client, Connection, Listener, Pipe, wait
 from pathlib import Path
 from queue import Full, Queue, SimpleQueue
@@ -84,10 +84,11 @@ class Link:
         if self._closed.is_set():
             return
         self._closed.set()
-        if self.post(None):
-            self._threads[1].join(0.5)
+        self.post(None)
         self._waker.send_bytes(b".")
-        self._threads[0].join(0.5)
+        for thread in reversed(self._threads):
+            if thread.ident is not None:
+                thread.join(0.5)
         for end in (self._connection, self._wake_reader, self._waker):
             end.close()
 
@@ -130,14 +131,15 @@ class Hub:
         self._thread.start()
 
     def close(self) -> None:
-        """Stop accepting; links that are up stay up."""
+        """Stop accepting; links that are up stay up, also those whose `LinkUp` still waits in the inbox."""
         self._closing = True
         try:
-            # Accepting blocks without a time limit; a call from ourselves wakes it.
-            Client(self._address, authkey=bytes(current_process().authkey)).close()
+            # Accepting blocks without a time limit; a caller who hangs up before saying who he is wakes it.
+            Client(self._address).close()
         except OSError:
             pass
-        self._thread.join(1.0)
+        if self._thread.ident is not None:
+            self._thread.join(1.0)
         self._listener.close()
 
     def _accept(self) -> None:
@@ -145,7 +147,7 @@ class Hub:
             try:
                 connection = self._listener.accept()
                 hello = connection.recv()
-            except (OSError, EOFError):
+            except (OSError, EOFError, AuthenticationError):
                 continue
             if isinstance(hello, Hello) and not self._closing:
                 link = Link(connection, hello.role, self._inbox, self._now_ns)

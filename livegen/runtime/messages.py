@@ -76,10 +76,11 @@ class AnswerTiming:
 
 @dataclass(frozen=True, slots=True)
 class PortsOpen:
-    """The performer's ports are open; their names, empty where there is none."""
+    """The performer plays: its ports' names (empty where there is none), and the monotonic time of its first beat."""
 
     input: str
     output: str
+    beat_zero_ns: int
 
 
 @dataclass(frozen=True, slots=True)

@@ -139,7 +139,8 @@ class Performer:
         self._open_input()
         self._supervisor.start()
         self._hub.start()
-        self._supervisor.post(PortsOpen(self._input.name if self._input else "", self._output.name if self._output else ""))
+        names = [port.name if port is not None else "" for port in (self._input, self._output)]
+        self._supervisor.post(PortsOpen(*names, self._engine.transport.ns_at(0)))
         # From here on nothing that is kept is ever garbage; without the freeze a full collection stops the music for 60 ms.
         gc.collect()
         gc.freeze()
@@ -164,14 +165,24 @@ class Performer:
     def close(self) -> None:
         """Release what sounds, then close ports and links, in reverse order of opening."""
         self._perform(self._engine.close(self._clock.now_ns()))
-        for link in (*self._links.values(), self._supervisor):
-            link.close()
+        # First the hub: a peer whose link is closed calls again at once.
         self._hub.close()
+        for link in (*self._links.values(), *self._links_waiting(), self._supervisor):
+            link.close()
         for resource in (self._input, self._output, self._backend):
             if resource is not None:
                 resource.close()
         del self._engine
         self._shared.close()
+
+    def _links_waiting(self) -> list[Link]:
+        """Links that have come up and were not looked at any more."""
+        found = []
+        while not self.inbox.empty():
+            item = self.inbox.get()
+            if isinstance(item, LinkUp):
+                found.append(item.link)
+        return found
 
     # --- what comes in ---
 

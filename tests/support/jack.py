@@ -13,7 +13,7 @@ MISSING = "jackd is not installed (Debian: jackd2): the real MIDI ports are NOT 
 
 def installed() -> bool:
     """Whether the server and the tools that the tests use are there."""
-    return all(shutil.which(tool) for tool in ("jackd", "jack_wait", "jack_lsp", "jack_connect"))
+    return all(shutil.which(tool) for tool in ("setpriv", "jackd", "jack_wait", "jack_lsp", "jack_connect"))
 
 
 class JackServer:
@@ -28,7 +28,23 @@ class JackServer:
     def start(self) -> None:
         # --sync: by default the server does not wait for a client that misses its cycle, and then MIDI is lost and doubled (200
         # notes at once on 2 cores without real-time priority: in 130 of 200 rounds; with --sync in none).
-        command = ["jackd", "-n", self.name, "--sync", "--no-realtime", "-d", "dummy", "-r", "48000", "-p", str(self.period)]
+        # setpriv: a test process that is killed takes its server along.
+        command = [
+            "setpriv",
+            "--pdeathsig",
+            "KILL",
+            "jackd",
+            "-n",
+            self.name,
+            "--sync",
+            "--no-realtime",
+            "-d",
+            "dummy",
+            "-r",
+            "48000",
+            "-p",
+            str(self.period),
+        ]
         self._process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
         waited = subprocess.run(
             ["jack_wait", "--server", self.name, "--wait", "--timeout", "20"], capture_output=True, check=False, timeout=30

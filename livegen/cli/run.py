@@ -1,0 +1,54 @@
+"""`livegen run`: the daemon."""
+
+from __future__ import annotations
+
+import argparse
+import signal
+import sys
+from typing import Any
+
+from livegen.cli.options import Subparsers, add_run_options, config_of
+from livegen.runtime.messages import AnswerTiming, DeskReady, GeneratorReady, PortsOpen, Restarted
+from livegen.runtime.supervisor import Supervisor
+
+
+def add_parser(subparsers: Subparsers) -> None:
+    """Describe the command."""
+    parser = subparsers.add_parser("run", help="play: listen on MIDI in, answer on MIDI out, obey OSC")
+    add_run_options(parser)
+    parser.set_defaults(run=run)
+
+
+def run(options: argparse.Namespace) -> int:
+    """Run until SIGINT or SIGTERM."""
+    config = config_of(options)
+    if config.osc_host not in ("127.0.0.1", "localhost"):
+        print(f"OSC listens on {config.osc_host}: everybody who reaches this address can play along", file=sys.stderr)
+    supervisor = Supervisor(config, report)
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, lambda *_: supervisor.request_stop())
+    seconds = supervisor.start()
+    print(f"ready in {seconds:.1f} s; Ctrl-C ends it", flush=True)
+    try:
+        supervisor.run()
+    finally:
+        supervisor.stop()
+    print("all notes released, goodbye", flush=True)
+    return 0
+
+
+def report(message: Any) -> None:
+    """Say what a musician wants to know of the daemon's messages."""
+    match message:
+        case PortsOpen(midi_in, midi_out):
+            print(f"MIDI in: {midi_in or 'none'}; MIDI out: {midi_out or 'none'}", flush=True)
+        case DeskReady(host, port):
+            print(f"OSC on {host}:{port}", flush=True)
+        case GeneratorReady(name):
+            print(f"model: {name}", flush=True)
+        case AnswerTiming(_, delay_ns, delay_beats):
+            print(f"answered after {delay_ns / 1e6:.0f} ms, {delay_beats:.2f} beats", flush=True)
+        case Restarted(role, exit_code):
+            print(f"the {role} ended (exit code {exit_code}) and is started again", file=sys.stderr, flush=True)
+        case Exception():
+            print(f"warning: {message}", file=sys.stderr, flush=True)

@@ -1,0 +1,171 @@
+"""What accompaniment is scored by, in plain arrays, and bootstrap intervals.
+
+Time is cut into frames of a sixteenth; what begins or ends between frames is rounded to the nearest. T is the number of frames,
+m(t) the melody's pitch class, C(t) the set of pitch classes that sound in chords and bass.
+
+NiC (note in chord) is from Wu et al., "Adaptive accompaniment with ReaLchords", 2024. It is gamed by whoever repeats the last
+melody note, so it stands here beside measures that this does not help: only the frames in which a melody note *begins* (nobody has
+heard that note yet), the same with the accompaniment two bars late, and the same against another song.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+
+import numpy as np
+import numpy.typing as npt
+
+from livegen.core.events import PULSES_PER_BEAT
+from livegen.core.harmony import ChordSymbol
+
+FRAME = PULSES_PER_BEAT // 4
+"""Pulses of a frame."""
+
+BOOTSTRAPS = 2000
+
+Floats = npt.NDArray[np.float64]
+Sounding = tuple[float, int, float]
+"""Begin in pulses, pitch 0..127, length in pulses."""
+ChordChange = tuple[int, ChordSymbol]
+"""From this pulse on this chord holds."""
+
+
+@dataclass(frozen=True, slots=True)
+class Melody:
+    """Frames of a melody.
+
+    Attributes:
+        pitch_class: m(t), 0..11, -1 where it rests, int64 [T]; the later note where two overlap.
+        begins: whether a note begins in the frame, bool [T].
+    """
+
+    pitch_class: npt.NDArray[np.int64]
+    begins: npt.NDArray[np.bool_]
+
+
+Harmony = npt.NDArray[np.bool_]
+"""C(t) as a table, bool [T, 12]."""
+
+
+def melody_frames(notes: Iterable[Sounding], frames: int) -> Melody:
+    """The first `frames` frames of a melody."""
+    pitch_class, begins = np.full(frames, -1, dtype=np.int64), np.zeros(frames, dtype=np.bool_)
+    for first, last, pitch in _spans(sorted(notes), frames):
+        pitch_class[first:last] = pitch % 12
+        begins[first] = True
+    return Melody(pitch_class, begins)
+
+
+def harmony_frames(notes: Iterable[Sounding], frames: int) -> Harmony:
+    """The first `frames` frames of an accompaniment."""
+    harmony = np.zeros((frames, 12), dtype=np.bool_)
+    for first, last, pitch in _spans(notes, frames):
+        harmony[first:last, pitch % 12] = True
+    return harmony
+
+
+def _spans(notes: Iterable[Sounding], frames: int) -> Iterable[tuple[int, int, int]]:
+    """First frame, frame after the last, pitch; a note lasts a frame at least."""
+    for onset, pitch, duration in notes:
+        first = round(onset / FRAME)
+        if 0 <= first < frames:
+            yield first, max(first + 1, round((onset + duration) / FRAME)), pitch
+
+
+def onset_nic(melody: Melody, harmony: Harmony) -> float:
+    """Of the frames where a melody note begins and the accompaniment sounds, the share with m in C; NaN if there are none."""
+    return _share_inside(melody, harmony, melody.begins)
+
+
+def nic(melody: Melody, harmony: Harmony) -> float:
+    """The same over all frames with a melody note."""
+    return _share_inside(melody, harmony, melody.pitch_class >= 0)
+
+
+def _share_inside(melody: Melody, harmony: Harmony, where: npt.NDArray[np.bool_]) -> float:
+    frames = np.flatnonzero(where & harmony.any(axis=1))
+    return float(harmony[frames, melody.pitch_class[frames]].mean()) if len(frames) else np.nan
+
+
+def coupling(melody: Melody, harmony: Harmony, late: int) -> float:
+    """Onset-NiC minus onset-NiC with the accompaniment `late` frames late. About 0 for whoever only knows the key."""
+    delayed = np.zeros_like(harmony)
+    delayed[late:] = harmony[: len(harmony) - late] if late < len(harmony) else False
+    return onset_nic(melody, harmony) - onset_nic(melody, delayed)
+
+
+def against_others(melody: Melody, harmony: Harmony, others: Sequence[Melody]) -> float:
+    """Onset-NiC minus the mean onset-NiC against other songs' melodies. About 0 for whoever ignores the player; NaN if alone."""
+    mismatched = [onset_nic(_fitted(other, len(harmony)), harmony) for other in others]
+    return onset_nic(melody, harmony) - mean(mismatched)
+
+
+def _fitted(melody: Melody, frames: int) -> Melody:
+    """Cut, or filled up with rests, to a number of frames."""
+    missing = max(0, frames - len(melody.begins))
+    return Melody(
+        np.pad(melody.pitch_class[:frames], (0, missing), constant_values=-1), np.pad(melody.begins[:frames], (0, missing))
+    )
+
+
+def coverage(melody: Melody, harmony: Harmony) -> float:
+    """Of the frames with a melody note, the share in which the accompaniment sounds; NaN without a melody."""
+    frames = melody.pitch_class >= 0
+    return float(harmony[frames].any(axis=1).mean()) if frames.any() else np.nan
+
+
+def mean_size(harmony: Harmony) -> float:
+    """Mean number of pitch classes in C where anything sounds; a large C is right by chance. NaN in silence."""
+    sizes = harmony.sum(axis=1)
+    return float(sizes[sizes > 0].mean()) if sizes.any() else np.nan
+
+
+def changes(chords: Iterable[ChordChange]) -> list[int]:
+    """Pulses at which another chord begins; the first chord is no change, and "no chord" is passed over."""
+    named = [(pulse, symbol) for pulse, symbol in chords if symbol.root is not None]
+    return [pulse for (_, before), (pulse, symbol) in pairwise(named) if symbol != before]
+
+
+def share_on(pulses: Sequence[int], grid: int, offset: int = 0) -> float:
+    """The share of positions on a grid of pulses; NaN if there are none."""
+    return mean([float((pulse - offset) % grid == 0) for pulse in pulses])
+
+
+def mean(values: Iterable[float]) -> float:
+    """The mean of what is not NaN; NaN if nothing is left."""
+    known = [value for value in values if not np.isnan(value)]
+    return float(np.mean(known)) if known else np.nan
+
+
+def bootstrap(size: int, statistic: Callable[[npt.NDArray[np.int64]], float], seed: int) -> tuple[float, float]:
+    """A 95 % percentile interval over resampled units (works, songs).
+
+    Args:
+        size: number of units.
+        statistic: what is estimated, from the indices of the units drawn.
+        seed: the same seed gives the same interval.
+    """
+    rng = np.random.default_rng(seed)
+    drawn = np.array([statistic(rng.integers(0, size, size)) for _ in range(BOOTSTRAPS)]) if size else np.empty(0)
+    drawn = drawn[~np.isnan(drawn)]
+    low, high = np.percentile(drawn, [2.5, 97.5]) if len(drawn) else (np.nan, np.nan)
+    return float(low), float(high)
+
+
+def mean_interval(values: Sequence[float], seed: int) -> tuple[float, float]:
+    """The 95 % interval of a mean over songs; a NaN is a song that says nothing."""
+    known = np.array([value for value in values if not np.isnan(value)])
+    return bootstrap(len(known), lambda drawn: float(known[drawn].mean()), seed)
+
+
+def ratio_interval(totals: Sequence[float], counts: Sequence[float], seed: int) -> tuple[float, float]:
+    """The 95 % interval of a sum over a sum, such as nats over notes, by work."""
+    above, below = np.asarray(totals, dtype=np.float64), np.asarray(counts, dtype=np.float64)
+
+    def ratio(drawn: npt.NDArray[np.int64]) -> float:
+        whole = below[drawn].sum()
+        return float(above[drawn].sum() / whole) if whole else np.nan
+
+    return bootstrap(len(above), ratio, seed)
