@@ -8,13 +8,16 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from livegen.core.events import PULSES_PER_BEAT, Part
-from livegen.core.listener import Listener
+from livegen.core.listener import Listener, Phrase
 from livegen.core.parameters import Settings
 from livegen.core.transport import Transport, grid_at_or_after
 
 HALF_BEAT = PULSES_PER_BEAT // 2
 PLANNING_NS = 30_000_000
 """Time that a plan needs at the least: a stint begins no sooner than this from now."""
+
+LONG_END_GAP = 0.3
+"""Share of the gap that is waited after a phrase whose last note was long: that note has said already that it is over."""
 
 REST_BEATS = 8.0
 """Accompaniment stops after this much silence of the player."""
@@ -75,7 +78,7 @@ class Director:
             if self.stint is not None and self.stint.end is not None:
                 return transport.ns_at(self.stint.end)
             if listener.phrase is not None and not listener.keys_down and settings.parts & MODE_PARTS["respond"]:
-                return listener.phrase.end_ns + transport.ns_of_beats(settings.phrase_gap_beats)
+                return listener.phrase.end_ns + gap_ns(listener.phrase, settings, transport)
         if settings.mode == "accompany" and self.stint is not None and not listener.keys_down:
             return listener.last_activity_ns + transport.ns_of_beats(REST_BEATS)
         return None
@@ -83,13 +86,15 @@ class Director:
     def _respond(
         self, listener: Listener, settings: Settings, transport: Transport, now_ns: int, parts: frozenset[Part]
     ) -> None:
+        if not parts:
+            self.reset(listener)
+            return
         if self.stint is not None:
             if self.stint.end is not None and now_ns >= transport.ns_at(self.stint.end):
                 self.stint = None
             return
         phrase = listener.phrase
-        gap_ns = transport.ns_of_beats(settings.phrase_gap_beats)
-        if phrase is None or listener.keys_down or not parts or now_ns < phrase.end_ns + gap_ns:
+        if phrase is None or listener.keys_down or now_ns < phrase.end_ns + gap_ns(phrase, settings, transport):
             return
         start = answer_start(transport, phrase.end_ns, now_ns)
         heard = transport.beats(phrase.end_ns - phrase.start_ns)
@@ -106,6 +111,11 @@ class Director:
             self.stint = Stint(start, None, parts, None)
         elif self.stint is not None and self.stint.parts != parts:
             self.stint = Stint(self.stint.start, None, parts, None)
+
+
+def gap_ns(phrase: Phrase, settings: Settings, transport: Transport) -> int:
+    """How long the player must be silent for the phrase to be over."""
+    return transport.ns_of_beats(settings.phrase_gap_beats * (LONG_END_GAP if phrase.ends_long else 1.0))
 
 
 def answer_start(transport: Transport, since_ns: int, now_ns: int) -> int:

@@ -12,9 +12,10 @@ from collections.abc import Mapping
 from livegen.core.director import Director, Stint
 from livegen.core.effects import Answered, Ask, Discard, Effect, GeneratorLost, InputLost, Observe, Overdue, Panic, Send
 from livegen.core.events import Part, PlayerEvent
+from livegen.core.errors import InputError
 from livegen.core.ledger import Ledger, Owner
-from livegen.core.listener import Listener
-from livegen.core.midi import Control, Message, NoteOff, NoteOn, Other, Realtime, parse, release_all
+from livegen.core.listener import RESET_CONTROLLERS, SILENCING, Listener
+from livegen.core.midi import SUSTAIN, Control, Message, NoteOff, NoteOn, Other, Realtime, parse, release_all
 from livegen.core.parameters import Settings
 from livegen.core.planner import Planner
 from livegen.core.plans import Plan
@@ -33,7 +34,10 @@ Incoming = Message | Plan | Settings | Panic | InputLost | GeneratorLost
 class Engine:
     """The whole of a performance but its shells.
 
-    Single-threaded: one owner calls everything. An illegal input raises and changes nothing.
+    Single-threaded: one owner calls everything. An illegal input raises and changes nothing; only a plan that cannot be played is
+    counted instead, and its window goes to the fallback, because a generator may be wrong and the music goes on.
+
+    What is sent on one channel and pitch alternates between note-on and note-off, whoever plays there.
 
     Args:
         settings: the parameters to begin with.
@@ -63,6 +67,8 @@ class Engine:
         self._effects: list[Effect] = []
         self._awaiting: Stint | None = None
         """The answer whose first note has not been sent yet."""
+        self._pedals_thru: set[int] = set()
+        """Channels on which the player's pedal was passed through and is down."""
 
     def receive(self, incoming: Incoming, now_ns: int) -> None:
         """Take in a message of the player, a plan, new settings or a command."""
@@ -72,9 +78,11 @@ class Engine:
             case Settings():
                 self._take_settings(incoming, now_ns)
             case Panic():
+                self.counters["panics"] += 1
                 self._panic(now_ns)
             case InputLost():
                 self._observe(self._listener.release_all(now_ns, self.transport))
+                self._release_thru(now_ns)
             case GeneratorLost():
                 # What is decided but not begun is good music and stays; only what sounds is let go.
                 self._release(Owner.GENERATED, now_ns)
@@ -84,8 +92,7 @@ class Engine:
 
     def tick(self, now_ns: int) -> list[Effect]:
         """Everything that is to be done by `now_ns`, in order."""
-        position = self.transport.pulse_at(now_ns)
-        self._planner.begun(position)
+        self._planner.begun(self.transport.whole_pulse_at(now_ns))
         self._play_until(now_ns)
         had_stint = self._director.stint
         stint = self._director.update(self._listener, self.settings, self.transport, now_ns)
@@ -123,9 +130,8 @@ class Engine:
 
     def _hear(self, message: Message, now_ns: int) -> None:
         self.counters["messages_in"] += 1
-        if isinstance(message, NoteOn) and self._director.player_pressed(self.settings):
-            self.counters["yields"] += 1
-            self._silence(now_ns)
+        if isinstance(message, NoteOn) and self.settings.mode == "respond":
+            self._yield(now_ns)
         self._observe(self._listener.receive(message, now_ns, self.transport))
         if self.settings.thru:
             self._pass_through(message, now_ns)
@@ -135,19 +141,39 @@ class Engine:
 
     def _pass_through(self, message: Message, now_ns: int) -> None:
         match message:
-            case NoteOn(channel, pitch):
-                self.ledger.add(Owner.THRU, channel, pitch)
-                self._send(message, now_ns)
+            case NoteOn():
+                self._strike(Owner.THRU, message, now_ns)
             case NoteOff(channel, pitch):
                 if self.ledger.remove(Owner.THRU, channel, pitch):
                     self._send(message, now_ns)
-            case Control() | Other():
+            case Control(channel, control, value):
+                if control in SILENCING:
+                    self._release(Owner.THRU, now_ns, channel)
+                if control == SUSTAIN and value >= 64:
+                    self._pedals_thru.add(channel)
+                elif control in {SUSTAIN, RESET_CONTROLLERS}:
+                    self._pedals_thru.discard(channel)
                 self._send(message, now_ns)
+            case Other():
+                self._send(message, now_ns)
+
+    def _yield(self, now_ns: int) -> None:
+        """The player plays: the agent's answer ends, and so does what rings on after it."""
+        answering = self._director.player_pressed(self.settings)
+        ringing = next(self.ledger.sounding(Owner.GENERATED), None) is not None
+        if answering or ringing:
+            self.counters["yields"] += 1
+            self._silence(now_ns)
 
     # --- the agent ---
 
     def _take_plan(self, plan: Plan, now_ns: int) -> None:
-        if not self._planner.accept(plan):
+        try:
+            wanted = self._planner.accept(plan)
+        except InputError:
+            self.counters["plans_failed"] += 1
+            return
+        if not wanted:
             self.counters["plans_stale"] += 1
             return
         self.counters["plans"] += 1
@@ -156,7 +182,7 @@ class Engine:
             self._schedule.start_at(plan.window + note.onset, start)
 
     def _play_until(self, now_ns: int) -> None:
-        for pulse, entry in self._schedule.pop_until(self.transport.pulse_at(now_ns)):
+        for pulse, entry in self._schedule.pop_until(self.transport.whole_pulse_at(now_ns)):
             due_ns = self.transport.ns_at(pulse)
             if isinstance(entry, NoteStart):
                 self._start(pulse, due_ns, entry, now_ns)
@@ -167,43 +193,48 @@ class Engine:
         if now_ns - due_ns > LATE_NS:
             self.counters["notes_late_dropped"] += 1
             return
-        if self.ledger.holds(Owner.GENERATED, entry.channel, entry.pitch):
-            self.ledger.remove(Owner.GENERATED, entry.channel, entry.pitch)
-            self._send(NoteOff(entry.channel, entry.pitch), due_ns, entry.part)
-        self.ledger.add(Owner.GENERATED, entry.channel, entry.pitch)
         self.counters["notes_out"] += 1
         if self._awaiting is not None and self._awaiting.phrase_end_ns is not None:
             self._effects.append(Answered(self._awaiting.phrase_end_ns, due_ns))
             self._awaiting = None
-        self._send(NoteOn(entry.channel, entry.pitch, entry.velocity), due_ns, entry.part)
+        self._strike(Owner.GENERATED, NoteOn(entry.channel, entry.pitch, entry.velocity), due_ns, entry.part)
         self._schedule.end_at(pulse + entry.duration, entry.part, entry.channel, entry.pitch)
 
     def _stop_planning(self, now_ns: int) -> None:
         self._awaiting = None
-        thrown = self._planner.reset(self.transport.pulse_at(now_ns))
+        position = self.transport.whole_pulse_at(now_ns)
+        self._schedule.drop_windows_after(position)
+        thrown = self._planner.reset(position)
         if thrown is not None:
             self._effects.append(Discard(thrown))
 
     # --- commands ---
 
     def _take_settings(self, settings: Settings, now_ns: int) -> None:
-        before, self.settings = self.settings, settings
+        before, transport = self.settings, self.transport
         if settings.tempo_bpm != before.tempo_bpm:
-            self.transport = self.transport.with_tempo(settings.tempo_bpm, now_ns)
+            transport = transport.with_tempo(settings.tempo_bpm, now_ns)
         if settings.beats_per_bar != before.beats_per_bar:
-            self.transport = self.transport.with_metre(settings.beats_per_bar)
+            transport = transport.with_metre(settings.beats_per_bar)
+        self.settings, self.transport = settings, transport
         if settings.mode != before.mode:
             self._director.reset(self._listener)
             self._silence(now_ns)
         if before.thru and not settings.thru:
-            self._release(Owner.THRU, now_ns)
+            self._release_thru(now_ns)
 
-    def _release(self, owner: Owner, now_ns: int) -> None:
-        """End what one owner holds."""
+    def _release(self, owner: Owner, now_ns: int, only_channel: int | None = None) -> None:
+        """End what one owner holds, on one channel or on all."""
         for channel, pitch in list(self.ledger.sounding(owner)):
-            while self.ledger.holds(owner, channel, pitch):
-                if self.ledger.remove(owner, channel, pitch):
-                    self._send(NoteOff(channel, pitch), now_ns)
+            if only_channel in {None, channel} and self.ledger.remove(owner, channel, pitch):
+                self._send(NoteOff(channel, pitch), now_ns)
+
+    def _release_thru(self, now_ns: int) -> None:
+        """The player's notes and pedals no longer reach us: end what was passed through."""
+        self._release(Owner.THRU, now_ns)
+        for channel in sorted(self._pedals_thru):
+            self._send(Control(channel, SUSTAIN, 0), now_ns)
+        self._pedals_thru.clear()
 
     def _silence(self, now_ns: int) -> None:
         """The agent stops at once: what sounds ends, what is planned is thrown away."""
@@ -212,14 +243,24 @@ class Engine:
         self._stop_planning(now_ns)
 
     def _panic(self, now_ns: int) -> None:
-        self.counters["panics"] += 1
         self._schedule.clear()
+        # A key that is down for us but not for the player would keep the agent waiting for ever.
+        self._observe(self._listener.release_all(now_ns, self.transport))
+        self._pedals_thru.clear()
         self._effects.extend(
             Send(now_ns, parse(data)) for data in release_all(list(self.ledger.sounding()), range(16))
         )
         self.ledger.clear()
         self._director.reset(self._listener)
         self._stop_planning(now_ns)
+
+    def _strike(self, owner: Owner, note: NoteOn, due_ns: int, part: Part | None = None) -> None:
+        """Begin a note; what sounds on its pitch ends first, so that a note-on is never followed by another without a note-off."""
+        if any(self.ledger.holds(holder, note.channel, note.pitch) for holder in Owner):
+            self._send(NoteOff(note.channel, note.pitch), due_ns, part)
+        if not self.ledger.holds(owner, note.channel, note.pitch):
+            self.ledger.add(owner, note.channel, note.pitch)
+        self._send(note, due_ns, part)
 
     def _send(self, message: Message, due_ns: int, part: Part | None = None) -> None:
         self._effects.append(Send(due_ns, message, part))

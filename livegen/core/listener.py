@@ -5,20 +5,29 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from livegen.core.events import Off, On, PlayerEvent
-from livegen.core.midi import Control, Message, NoteOff, NoteOn
+from livegen.core.midi import SUSTAIN, Control, Message, NoteOff, NoteOn
 from livegen.core.transport import Transport
 
-SUSTAIN = 64
-ALL_NOTES_OFF = (120, 123)
+SILENCING = frozenset({120, *range(123, 128)})
+"""Controls that end all notes of their channel: all sound off, all notes off, and the four changes of mode, which imply it."""
+
+RESET_CONTROLLERS = 121
+"""Lifts the pedal, among other things."""
+LONG = 1.5
+"""A last note of this many times the mean length of the phrase's notes ends it."""
 
 
 @dataclass(frozen=True, slots=True)
 class Phrase:
-    """What was played since the last silence: from the first note-on to the last release, in monotonic ns."""
+    """What was played since the last silence: from the first note-on to the last release, in monotonic ns.
+
+    `ends_long`: the last note was held clearly longer than the notes before it, as the last note of a phrase is.
+    """
 
     start_ns: int
     end_ns: int
     notes: int
+    ends_long: bool = False
 
 
 class Listener:
@@ -34,6 +43,10 @@ class Listener:
         self._phrase_start_ns: int | None = None
         self._notes = 0
         self._last_ns = 0
+        self._pressed_ns: dict[tuple[int, int], int] = {}
+        """When each key that is down was struck."""
+        self._held_ns: list[int] = []
+        """How long the keys of this phrase were held, in the order of their release."""
 
     @property
     def keys_down(self) -> int:
@@ -50,12 +63,15 @@ class Listener:
         """The phrase so far, None in silence that was already answered; it has ended once no key is down."""
         if self._phrase_start_ns is None:
             return None
-        return Phrase(self._phrase_start_ns, self._last_ns, self._notes)
+        *before, last = self._held_ns or [0]
+        ends_long = bool(before) and last >= LONG * sum(before) / len(before)
+        return Phrase(self._phrase_start_ns, self._last_ns, self._notes, ends_long)
 
     def close_phrase(self) -> None:
         """The phrase has been dealt with; the next note begins a new one."""
         self._phrase_start_ns = None
         self._notes = 0
+        self._held_ns = []
 
     def receive(self, message: Message, now_ns: int, transport: Transport) -> list[PlayerEvent]:
         """Take one message in; what it means for the context: note-ons at once, note-offs when key and pedal are up."""
@@ -66,7 +82,9 @@ class Listener:
                 return self._release(channel, pitch, now_ns, transport)
             case Control(channel, control, value) if control == SUSTAIN:
                 return self._pedals(channel, value >= 64, now_ns, transport)
-            case Control(channel, control) if control in ALL_NOTES_OFF:
+            case Control(channel, control) if control == RESET_CONTROLLERS:
+                return self._pedals(channel, False, now_ns, transport)
+            case Control(channel, control) if control in SILENCING:
                 self._pedal.discard(channel)
                 return self._drop([key for key in self._down if key[0] == channel], now_ns, transport)
         return []
@@ -79,6 +97,7 @@ class Listener:
     def _press(self, channel: int, pitch: int, velocity: int, now_ns: int, transport: Transport) -> list[PlayerEvent]:
         events = self._drop([(channel, pitch)], now_ns, transport) if (channel, pitch) in self._down else []
         self._down[channel, pitch] = True
+        self._pressed_ns[channel, pitch] = now_ns
         if self._phrase_start_ns is None:
             self._phrase_start_ns = now_ns
         self._notes += 1
@@ -88,7 +107,7 @@ class Listener:
     def _release(self, channel: int, pitch: int, now_ns: int, transport: Transport) -> list[PlayerEvent]:
         if not self._down.get((channel, pitch)):
             return []
-        self._last_ns = now_ns
+        self._let_go((channel, pitch), now_ns)
         if channel in self._pedal:
             self._down[channel, pitch] = False
             return []
@@ -105,5 +124,11 @@ class Listener:
     def _drop(self, keys: list[tuple[int, int]], now_ns: int, transport: Transport) -> list[PlayerEvent]:
         for key in keys:
             if self._down.pop(key, False):
-                self._last_ns = now_ns
+                self._let_go(key, now_ns)
         return [Off(now_ns, pitch, transport.phase(now_ns)) for _, pitch in keys]
+
+    def _let_go(self, key: tuple[int, int], now_ns: int) -> None:
+        """A key has come up."""
+        self._last_ns = now_ns
+        if (pressed_ns := self._pressed_ns.pop(key, None)) is not None:
+            self._held_ns.append(now_ns - pressed_ns)

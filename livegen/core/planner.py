@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from livegen.core.director import HALF_BEAT, PLANNING_NS, Stint
 from livegen.core.events import PULSES_PER_BEAT, Tick
 from livegen.core.parameters import Settings
-from livegen.core.plans import Plan, PlanRequest, Sampling
+from livegen.core.plans import Plan, PlanRequest, Sampling, check_plan
 from livegen.core.transport import Transport, grid_at_or_after
 
 OVERDUE_NS = 8_000_000
@@ -29,7 +29,7 @@ class Planner:
         self._planned: dict[int, int] = {}
         """Window of every plan that was accepted and has not begun, by number: what a yield takes back."""
 
-    def reset(self, from_pulse: float) -> int | None:
+    def reset(self, from_pulse: int) -> int | None:
         """Forget the stint; the number of the first plan that is thrown away with it, None if none is."""
         thrown = [plan_id for plan_id, window in self._planned.items() if window > from_pulse]
         thrown += [plan_id for plan_id in self._open if plan_id not in thrown]
@@ -74,10 +74,17 @@ class Planner:
         return request
 
     def accept(self, plan: Plan) -> bool:
-        """Whether the plan still counts; it is closed by this, so the same number never counts twice."""
-        self._overdue.discard(plan.plan_id)
-        if self._open.pop(plan.plan_id, None) is None:
+        """Whether the plan still counts; it is closed by this, so the same number never counts twice.
+
+        Raises:
+            InputError: it cannot be played, or is not for the window that was asked for. The request stays open.
+        """
+        request = self._open.get(plan.plan_id)
+        if request is None:
             return False
+        check_plan(plan, request)
+        del self._open[plan.plan_id]
+        self._overdue.discard(plan.plan_id)
         self._planned[plan.plan_id] = plan.window
         return True
 
@@ -94,7 +101,7 @@ class Planner:
         self._overdue.update(self._open)
         return waiting
 
-    def begun(self, pulse: float) -> None:
+    def begun(self, pulse: int) -> None:
         """Windows up to `pulse` have begun and are not taken back any more."""
         self._planned = {plan_id: window for plan_id, window in self._planned.items() if window > pulse}
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
+from livegen.core.errors import InputError
 from livegen.core.events import Note, Part, Tick
 from livegen.core.harmony import ChordSymbol
 
@@ -54,3 +55,17 @@ class Plan:
     hop: int
     chord: ChordSymbol | None
     notes: tuple[Note, ...]
+
+
+def check_plan(plan: Plan, request: PlanRequest) -> None:
+    """Refuse what a broken generator could make: notes that MIDI does not have, or that lie outside the window.
+
+    Raises:
+        InputError: the plan cannot be played; the text says why.
+    """
+    if (plan.window, plan.hop) != (request.window, request.tick.hop):
+        raise InputError(f"plan {plan.plan_id} is for {plan.hop} pulses at {plan.window}, not for what was asked for")
+    for note in plan.notes:
+        in_range = 0 <= note.onset < plan.hop and 0 <= note.pitch <= 127 and 1 <= note.velocity <= 127 and note.duration >= 1
+        if not in_range:
+            raise InputError(f"plan {plan.plan_id} has a note that cannot be played: {note}")

@@ -26,16 +26,16 @@ def distribution(logits: npt.ArrayLike, allowed: npt.NDArray[np.bool_], sampling
     if best == -np.inf:
         raise InputError("no class is allowed and finite; the model's output or the mask is broken")
     if sampling.temperature < 1e-3:
-        weights = (scores == best).astype(np.float64)
-        weights[int(np.argmax(weights)) + 1 :] = 0.0
-        return weights
-    weights = np.exp((scores - best) / sampling.temperature)
+        likeliest: FloatArray = np.zeros_like(scores)
+        likeliest[np.argmax(scores)] = 1.0
+        return likeliest
+    weights: FloatArray = np.exp((scores - best) / sampling.temperature)
     weights[weights < sampling.min_p] = 0.0
     weights /= weights.sum()
     if sampling.top_p < 1.0:
         order = np.argsort(-weights, kind="stable")
         before = np.cumsum(weights[order]) - weights[order]
-        weights[order[before >= sampling.top_p]] = 0.0
+        weights[order[1:][before[1:] >= sampling.top_p]] = 0.0
         weights /= weights.sum()
     return weights
 

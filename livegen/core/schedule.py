@@ -69,7 +69,7 @@ class Schedule:
         """Position of the earliest entry."""
         return self._heap[0].pulse if self._heap else None
 
-    def pop_until(self, pulse: float) -> Iterator[tuple[int, Entry]]:
+    def pop_until(self, pulse: int) -> Iterator[tuple[int, Entry]]:
         """Take out, in order, what stands at or before `pulse`; entries that are added meanwhile are seen too."""
         while self._heap and self._heap[0].pulse <= pulse:
             item = heapq.heappop(self._heap)
@@ -79,6 +79,11 @@ class Schedule:
                     continue
                 del self._newest[key]
             yield item.pulse, item.entry
+
+    def drop_windows_after(self, pulse: int) -> None:
+        """Forget the starts of windows that begin after `pulse`; ends of what sounds stay."""
+        self._heap = [item for item in self._heap if not (isinstance(item.entry, NoteStart) and item.entry.window > pulse)]
+        heapq.heapify(self._heap)
 
     def clear(self) -> None:
         """Forget everything; whoever calls releases what sounds."""

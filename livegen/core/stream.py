@@ -6,6 +6,8 @@ the same for the first event and the millionth. The decoder answers every row th
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 import numpy.typing as npt
 
@@ -48,15 +50,19 @@ class StreamEncoder:
         now_ns: int | None = None
         match event:
             case On(now_ns, pitch, velocity, phase):
-                _fill(row, "ON", dt=self._dt(now_ns), pitch=1 + pitch, velocity=v.velocity_class(velocity), pulse=_phase(phase))
+                _fill(
+                    row, "ON", dt=self._dt(now_ns), pitch=1 + pitch, velocity=v.velocity_class(velocity), pulse=_class_of(phase)
+                )  # fmt: skip
             case Off(now_ns, pitch, phase):
-                _fill(row, "OFF", dt=self._dt(now_ns), pitch=1 + pitch, pulse=_phase(phase))
+                _fill(row, "OFF", dt=self._dt(now_ns), pitch=1 + pitch, pulse=_class_of(phase))
             case Tick(now_ns):
                 _fill(row, "TICK", dt=self._dt(now_ns), **_tick_fields(event))
             case Chord(symbol):
                 root = v.NO_ROOT if symbol.root is None else 1 + symbol.root
                 _fill(row, "CHORD", root=root, quality=1 + QUALITIES.index(symbol.quality))
             case Note(part, onset, pitch, duration, velocity):
+                if duration < 1:
+                    raise InputError(f"NOTE duration: {duration} pulses is less than 1")
                 _fill(
                     row, "NOTE", part=1 + part, pulse=1 + onset, pitch=1 + pitch,
                     duration=v.duration_class(duration), velocity=v.velocity_class(velocity),
@@ -79,28 +85,33 @@ class StreamEncoder:
         self._last_ns = state
 
 
-def _phase(phase: int | None) -> int:
-    return 0 if phase is None else 1 + phase
+def _class_of(value: int | None) -> int | None:
+    return None if value is None else 1 + value
 
 
-def _tick_fields(tick: Tick) -> dict[str, int]:
+def _tick_fields(tick: Tick) -> dict[str, int | None]:
     if tick.hop not in v.HOPS:
         raise InputError(f"a window of {tick.hop} pulses is not one of {v.HOPS}")
+    if tick.tempo_bpm is not None and not 0 < tick.tempo_bpm < math.inf:
+        raise InputError(f"{tick.tempo_bpm} is not a tempo")
     return {
-        "half_beat": 0 if tick.half_beat is None else 1 + tick.half_beat,
-        "meter": tick.beats_per_bar or 0,
-        "tempo": 0 if tick.tempo_bpm is None else v.tempo_class(tick.tempo_bpm),
+        "half_beat": _class_of(tick.half_beat),
+        "meter": tick.beats_per_bar,
+        "tempo": None if tick.tempo_bpm is None else v.tempo_class(tick.tempo_bpm),
         "lookahead": 1 + min(v.SIZE["lookahead"] - 2, max(0, round(tick.lookahead / v.LOOKAHEAD_STEP))),
         "hop": 1 + v.HOPS.index(tick.hop),
         "parts": parts_class(tick.parts),
     }
 
 
-def _fill(row: Row, kind: str, **fields: int) -> None:
+def _fill(row: Row, kind: str, **fields: int | None) -> None:
+    """Write the classes of an event's fields; None is a field that the event leaves open."""
     row[0] = v.KIND[kind]
     for name, klass in fields.items():
-        if not 0 <= klass < v.SIZE[name]:
-            raise InputError(f"{kind} {name}: class {klass} is not in 0..{v.SIZE[name] - 1}")
+        if klass is None:
+            continue
+        if not 1 <= klass < v.SIZE[name]:
+            raise InputError(f"{kind} {name}: class {klass} is not in 1..{v.SIZE[name] - 1}")
         row[v.COLUMN[name]] = klass
 
 

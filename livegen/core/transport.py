@@ -34,9 +34,7 @@ class Transport:
         Raises:
             InputError: tempo or metre out of range.
         """
-        if not 1 <= beats_per_bar <= 12:
-            raise InputError(f"a bar of {beats_per_bar} beats is not in 1..12")
-        return cls(Fraction(0), now_ns, _exact_tempo(tempo_bpm), beats_per_bar)
+        return cls(Fraction(0), now_ns, _exact_tempo(tempo_bpm), _checked_metre(beats_per_bar))
 
     @property
     def ns_per_pulse(self) -> Fraction:
@@ -55,23 +53,31 @@ class Transport:
         """The position at a time."""
         return float(self.exact_pulse_at(time_ns))
 
+    def whole_pulse_at(self, time_ns: int) -> int:
+        """The last whole pulse whose time has come: the inverse of `ns_at`, its rounding included."""
+        pulse = int(self.exact_pulse_at(time_ns) // 1)
+        return pulse + (self.ns_at(pulse + 1) <= time_ns)
+
     def with_tempo(self, tempo_bpm: float, now_ns: int) -> Transport:
         """The same position at `now_ns`, another tempo from there on.
 
         Raises:
             InputError: tempo out of range.
         """
-        # A rounded anchor keeps the fraction small however often the tempo moves; a millionth of a pulse is 20 ns.
-        anchor = Fraction(round(self.exact_pulse_at(now_ns) * 1_000_000), 1_000_000)
-        return Transport(anchor, now_ns, _exact_tempo(tempo_bpm), self.beats_per_bar)
+        # Tempi are thousandths, so every such position is a multiple of 1/2.5e12: exact, and small however often the tempo moves.
+        return Transport(self.exact_pulse_at(now_ns), now_ns, _exact_tempo(tempo_bpm), self.beats_per_bar)
 
     def with_metre(self, beats_per_bar: int) -> Transport:
-        """The same line with other bar lines."""
-        return Transport(self.anchor_pulse, self.anchor_ns, self.tempo_bpm, beats_per_bar)
+        """The same line with other bar lines.
+
+        Raises:
+            InputError: metre out of range.
+        """
+        return Transport(self.anchor_pulse, self.anchor_ns, self.tempo_bpm, _checked_metre(beats_per_bar))
 
     def phase(self, time_ns: int) -> int:
         """Whole pulses since the last beat, 0..23."""
-        return int(self.exact_pulse_at(time_ns) // 1) % PULSES_PER_BEAT
+        return self.whole_pulse_at(time_ns) % PULSES_PER_BEAT
 
     def half_beat(self, pulse: int) -> int:
         """Half beats since the last bar line, 0 at the downbeat."""
@@ -90,6 +96,12 @@ def _exact_tempo(tempo_bpm: float) -> Fraction:
     if not 20 <= tempo_bpm <= 300:
         raise InputError(f"a tempo of {tempo_bpm} bpm is not in 20..300")
     return Fraction(round(tempo_bpm * 1000), 1000)
+
+
+def _checked_metre(beats_per_bar: int) -> int:
+    if not 1 <= beats_per_bar <= 12:
+        raise InputError(f"a bar of {beats_per_bar} beats is not in 1..12")
+    return beats_per_bar
 
 
 def grid_at_or_after(pulse: float, grid: int) -> int:

@@ -139,7 +139,7 @@ def tempo_class(tempo_bpm: float) -> int:
 
 def tempo_of(klass: int) -> float:
     """The middle of a tempo class in beats a minute."""
-    return TEMPO_LOW_BPM * 2.0 ** ((max(1, klass) - 1) / TEMPO_CLASSES_PER_OCTAVE)
+    return TEMPO_LOW_BPM * math.pow(2.0, (max(1, klass) - 1) / TEMPO_CLASSES_PER_OCTAVE)
 
 
 def _canonical() -> str:

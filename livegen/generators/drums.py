@@ -25,10 +25,10 @@ def drum_notes(request: PlanRequest) -> tuple[Note, ...]:
     rng = np.random.Generator(np.random.PCG64([request.seed, request.plan_id, 1]))
     style = max(request.style, key=lambda item: item[1], default=("", 0.0))
     swung = style[0] == "jazz" and style[1] > 0
-    beat, offset = divmod(tick.half_beat, 2)
     hits: list[tuple[int, int, int]] = []
-    for onset in range(0, tick.hop, _HALF):
-        on_beat = (offset * _HALF + onset) % PULSES_PER_BEAT == 0
+    for index in range(tick.hop // _HALF):
+        beat, half = divmod((tick.half_beat + index) % (2 * tick.beats_per_bar), 2)
+        onset, on_beat = index * _HALF, half == 0
         hits += _jazz(beat, onset, on_beat) if swung else _straight(beat, tick.beats_per_bar, onset, on_beat)
     return tuple(
         sorted(

@@ -16,6 +16,9 @@ from livegen.core.midi import Message, NoteOn, encode, parse
 PROGRAMS: dict[str, int] = {"player": 0, Part.LEAD.label: 11, Part.CHORDS.label: 0, Part.BASS.label: 33}
 """General MIDI programs 0..127 that make a written session pleasant to hear."""
 
+DRUM_CHANNEL = 9
+"""Channel 0..15 that General MIDI keeps for drums."""
+
 Track = Sequence[tuple[Fraction, Message]]
 """Messages by position in pulses, ascending."""
 
@@ -50,8 +53,11 @@ def read_performance(path: Path, bpm: float | None = None) -> Performance:
         bpm: a constant tempo instead of the file's own.
 
     Raises:
-        InputError: the file is missing, is not a MIDI file, is in SMPTE time or holds no note; the text says which.
+        InputError: the file is missing, is not a MIDI file, is in SMPTE time or holds no note, or `bpm` is not in 20..300; the
+            text says which.
     """
+    if bpm is not None and not 20 <= bpm <= 300:
+        raise InputError(f"a tempo of {bpm:g} bpm is not in 20..300")
     file = _open(path)
     if file.type == 2 or not 0 < file.ticks_per_beat < 1 << 15:
         raise InputError(f"{path}: only MIDI files of type 0 and 1 in beats can be played, save it as one of those")
@@ -63,11 +69,11 @@ def read_performance(path: Path, bpm: float | None = None) -> Performance:
         for message in track:
             tick += message.time
             pulse = Fraction(tick * PULSES_PER_BEAT, file.ticks_per_beat)
-            if message.type == "set_tempo":
+            if message.type == "set_tempo" and message.tempo:
                 tempi.append((pulse, min(300.0, max(20.0, mido.tempo2bpm(message.tempo)))))
             elif message.type == "time_signature" and beats_per_bar is None:
                 beats_per_bar = min(12, max(1, round(4 * message.numerator / message.denominator)))
-            elif not message.is_meta and message.type != "sysex" and getattr(message, "channel", 0) != 9:
+            elif not message.is_meta and getattr(message, "channel", DRUM_CHANNEL) != DRUM_CHANNEL:
                 messages.append((pulse, parse(bytes(message.bytes()))))
     if not any(isinstance(message, NoteOn) for _, message in messages):
         raise InputError(f"{path}: there is no note in it")
@@ -85,7 +91,7 @@ def _open(path: Path) -> mido.MidiFile:
         return mido.MidiFile(path, clip=True)
     except FileNotFoundError:
         raise InputError(f"{path}: there is no such file") from None
-    except (OSError, EOFError, ValueError, KeyError, IndexError) as error:
+    except (OSError, EOFError, ValueError, KeyError, IndexError, mido.KeySignatureError) as error:
         raise InputError(f"{path}: not a MIDI file that can be read: {error}") from error
 
 

@@ -63,14 +63,15 @@ class Simulation:
 
     Args:
         performance: the player.
-        settings: parameters; tempo and metre are taken from the performance.
+        settings: parameters; tempo and metre are taken from the performance, and nothing is played through.
         band: the agent; its context is forgotten first.
         seed: the agent's random numbers.
     """
 
     def __init__(self, performance: Performance, settings: Settings, band: Band, seed: int = 0) -> None:
         band.reset()
-        changes = {"tempo/bpm": performance.tempi[0][1], "beats_per_bar": performance.beats_per_bar}
+        # Played through, the player's notes would be taken for the agent's; they have a track of their own.
+        changes = {"tempo/bpm": performance.tempi[0][1], "beats_per_bar": performance.beats_per_bar, "thru": False}
         self._clock = ManualClock()
         self._band = band
         self._performance = performance
