@@ -15,7 +15,7 @@ from livegen.runtime.midi_files import Performance
 from livegen.runtime.simulation import Simulation
 from models import metrics
 from models.corpora.piece import Piece
-from models.metrics import ChordChange, Harmony, Melody, Sounding
+from models.metrics import Chords, Melody, Sounding
 from models.roles import cut
 
 BEATS = 64
@@ -23,8 +23,21 @@ CORPORA = ("leadsheets", "pop909")
 CHANNEL = 0
 ARRANGER = "arranger"
 
-MEASURES = ("onset-NiC", "NiC", "coupling", "true-mismatched", "changes/bar", "on beat", "on downbeat", "size", "coverage")
-"""What `measure` gives, in the order of the tables."""
+MEASURES = (
+    "onset-NiC",
+    "NiC",
+    "chord onset-NiC",
+    "chord NiC",
+    "coupling",
+    "true-mismatched",
+    "changes/bar",
+    "on beat",
+    "on downbeat",
+    "size",
+    "coverage",
+)
+"""What `measure` gives, in the order of the tables. The first two are of what sounds; "chord" ones are of the chords as planned or
+written, held: a pattern that strikes only the bass on the beat is not held against its chord there."""
 
 MakeGenerator = Callable[[], Generator]
 
@@ -53,7 +66,7 @@ class Accompaniment:
     """What sounded in chords and bass, and the chords that were meant; positions in pulses of the song."""
 
     notes: tuple[Sounding, ...]
-    chords: tuple[ChordChange, ...]
+    chords: Chords
 
 
 def opening(piece: Piece) -> Song:
@@ -92,8 +105,8 @@ def played(song: Song, generator: Generator, settings: Settings, seed: int) -> A
     """Let a generator accompany a song; deterministic for the seed."""
     session = Simulation(performance(song.piece), settings, Band(generator), seed).run()
     notes = [note for part in (Part.CHORDS, Part.BASS) for note in _notes(session.tracks.get(part, []))]
-    chords = [(plan.window, plan.chord) for plan in session.plans if plan.chord is not None]
-    return Accompaniment(tuple(notes), tuple(chords))
+    chords = [(plan.window, plan.window + plan.hop, plan.chord) for plan in session.plans if plan.chord is not None]
+    return Accompaniment(tuple(notes), chords)
 
 
 def _notes(track: Sequence[tuple[Fraction, Message]]) -> Iterable[Sounding]:
@@ -110,18 +123,21 @@ def _notes(track: Sequence[tuple[Fraction, Message]]) -> Iterable[Sounding]:
 def written(song: Song) -> Accompaniment:
     """What the arranger wrote."""
     notes = [note for part in (Part.CHORDS, Part.BASS) for note in song.piece.parts.get(part, ())]
-    chords = tuple((span.start, span.symbol) for span in song.piece.chords)
+    chords = tuple((span.start, span.end, span.symbol) for span in song.piece.chords)
     return Accompaniment(tuple((note.onset, note.pitch, note.duration) for note in notes), chords)
 
 
 def measure(song: Song, accompaniment: Accompaniment, others: Sequence[Melody]) -> dict[str, float]:
     """All `MEASURES` of one song; NaN where a song says nothing."""
-    harmony: Harmony = metrics.harmony_frames(accompaniment.notes, song.frames)
+    harmony = metrics.harmony_frames(accompaniment.notes, song.frames)
+    meant = metrics.chord_frames(accompaniment.chords, song.frames)
     bar = song.piece.beats_per_bar * PULSES_PER_BEAT
     changes = [pulse for pulse in metrics.changes(accompaniment.chords) if pulse < song.frames * metrics.FRAME]
     values = (
         metrics.onset_nic(song.melody, harmony),
         metrics.nic(song.melody, harmony),
+        metrics.onset_nic(song.melody, meant),
+        metrics.nic(song.melody, meant),
         metrics.coupling(song.melody, harmony, 2 * bar // metrics.FRAME),
         metrics.against_others(song.melody, harmony, others),
         len(changes) / song.bars,

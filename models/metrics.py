@@ -28,8 +28,8 @@ BOOTSTRAPS = 2000
 Floats = npt.NDArray[np.float64]
 Sounding = tuple[float, int, float]
 """Begin in pulses, pitch 0..127, length in pulses."""
-ChordChange = tuple[int, ChordSymbol]
-"""From this pulse on this chord holds."""
+Chords = Sequence[tuple[int, int, ChordSymbol]]
+"""First pulse, pulse after the last, chord; ascending."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,6 +64,12 @@ def harmony_frames(notes: Iterable[Sounding], frames: int) -> Harmony:
     for first, last, pitch in _spans(notes, frames):
         harmony[first:last, pitch % 12] = True
     return harmony
+
+
+def chord_frames(chords: Chords, frames: int) -> Harmony:
+    """The first `frames` frames of chords that are meant, as if each were held for its whole length."""
+    notes = [(start, pitch_class, end - start) for start, end, symbol in chords for pitch_class in symbol.pitch_classes]
+    return harmony_frames(notes, frames)
 
 
 def _spans(notes: Iterable[Sounding], frames: int) -> Iterable[tuple[int, int, int]]:
@@ -122,10 +128,10 @@ def mean_size(harmony: Harmony) -> float:
     return float(sizes[sizes > 0].mean()) if sizes.any() else np.nan
 
 
-def changes(chords: Iterable[ChordChange]) -> list[int]:
+def changes(chords: Chords) -> list[int]:
     """Pulses at which another chord begins; the first chord is no change, and "no chord" is passed over."""
-    named = [(pulse, symbol) for pulse, symbol in chords if symbol.root is not None]
-    return [pulse for (_, before), (pulse, symbol) in pairwise(named) if symbol != before]
+    named = [(start, symbol) for start, _, symbol in chords if symbol.root is not None]
+    return [start for (_, before), (start, symbol) in pairwise(named) if symbol != before]
 
 
 def share_on(pulses: Sequence[int], grid: int, offset: int = 0) -> float:

@@ -119,7 +119,7 @@ def gap_ns(phrase: Phrase, settings: Settings, transport: Transport) -> int:
 
 
 def answer_start(transport: Transport, since_ns: int, now_ns: int) -> int:
-    """Where the agent comes in: on the next beat, or on the half beat before it if that beat is a whole beat away from `since_ns`.
+    """Where the agent comes in: on the next beat, or on the half beat before it if that is a whole beat away from `since_ns`.
 
     A pulse is kept back, so that what the player hears begins within the beat and not at its very end.
     """

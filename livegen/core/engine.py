@@ -1,7 +1,7 @@
 """The engine: MIDI, plans and settings in, effects out, without threads, clocks or files.
 
-Three verbs: `receive` takes something in, `tick` says what is to be done by now, `next_deadline_ns` says when to come back. After
-every `receive` the caller calls `tick`.
+Three verbs: `receive` takes something in, `tick` says what is to be done by now, `next_deadline_ns` says when to come back.
+After every `receive` the caller calls `tick`.
 """
 
 from __future__ import annotations
@@ -11,8 +11,8 @@ from collections.abc import Mapping
 
 from livegen.core.director import Director, Stint
 from livegen.core.effects import Answered, Ask, Discard, Effect, GeneratorLost, InputLost, Observe, Overdue, Panic, Send
-from livegen.core.events import Part, PlayerEvent
 from livegen.core.errors import InputError
+from livegen.core.events import Part, PlayerEvent
 from livegen.core.ledger import Ledger, Owner
 from livegen.core.listener import RESET_CONTROLLERS, SILENCING, Listener
 from livegen.core.midi import SUSTAIN, Control, Message, NoteOff, NoteOn, Other, Realtime, parse, release_all
@@ -34,8 +34,8 @@ Incoming = Message | Plan | Settings | Panic | InputLost | GeneratorLost
 class Engine:
     """The whole of a performance but its shells.
 
-    Single-threaded: one owner calls everything. An illegal input raises and changes nothing; only a plan that cannot be played is
-    counted instead, and its window goes to the fallback, because a generator may be wrong and the music goes on.
+    Single-threaded: one owner calls everything. An illegal input raises and changes nothing; only a plan that cannot be played
+    is counted instead, and its window goes to the fallback, because a generator may be wrong and the music goes on.
 
     What is sent on one channel and pitch alternates between note-on and note-off, whoever plays there.
 
@@ -67,6 +67,8 @@ class Engine:
         self._effects: list[Effect] = []
         self._awaiting: Stint | None = None
         """The answer whose first note has not been sent yet."""
+        self._generator_lost = False
+        """Open requests are hopeless, which the next tick says."""
         self._pedals_thru: set[int] = set()
         """Channels on which the player's pedal was passed through and is down."""
 
@@ -74,7 +76,7 @@ class Engine:
         """Take in a message of the player, a plan, new settings or a command."""
         match incoming:
             case Plan():
-                self._take_plan(incoming, now_ns)
+                self._take_plan(incoming)
             case Settings():
                 self._take_settings(incoming, now_ns)
             case Panic():
@@ -86,7 +88,7 @@ class Engine:
             case GeneratorLost():
                 # What is decided but not begun is good music and stays; only what sounds is let go.
                 self._release(Owner.GENERATED, now_ns)
-                self._effects.extend(Overdue(request) for request in self._planner.open_requests())
+                self._generator_lost = True
             case NoteOn() | NoteOff() | Control() | Realtime() | Other():
                 self._hear(incoming, now_ns)
 
@@ -96,17 +98,19 @@ class Engine:
         self._play_until(now_ns)
         had_stint = self._director.stint
         stint = self._director.update(self._listener, self.settings, self.transport, now_ns)
-        if stint is None:
-            if had_stint is not None:
-                self._stop_planning(now_ns)
-        else:
+        if stint is None and had_stint is not None:
+            self._stop_planning(now_ns)
+        overdue = self._planner.open_requests() if self._generator_lost else []
+        self._generator_lost = False
+        # Requests come last: their answers may be taken in while these effects are carried out.
+        if stint is not None:
             if had_stint is None and stint.phrase_end_ns is not None:
                 self._awaiting = stint
             for request in self._planner.requests(stint, self.settings, self.transport, now_ns):
                 self._effects.append(Ask(request))
-        for request in self._planner.overdue(self.transport, now_ns):
-            self.counters["plans_overdue"] += 1
-            self._effects.append(Overdue(request))
+        overdue.extend(self._planner.overdue(self.transport, now_ns))
+        self.counters["plans_overdue"] += len(overdue)
+        self._effects.extend(Overdue(request) for request in overdue)
         effects, self._effects = self._effects, []
         return effects
 
@@ -167,7 +171,7 @@ class Engine:
 
     # --- the agent ---
 
-    def _take_plan(self, plan: Plan, now_ns: int) -> None:
+    def _take_plan(self, plan: Plan) -> None:
         try:
             wanted = self._planner.accept(plan)
         except InputError:
@@ -247,15 +251,13 @@ class Engine:
         # A key that is down for us but not for the player would keep the agent waiting for ever.
         self._observe(self._listener.release_all(now_ns, self.transport))
         self._pedals_thru.clear()
-        self._effects.extend(
-            Send(now_ns, parse(data)) for data in release_all(list(self.ledger.sounding()), range(16))
-        )
+        self._effects.extend(Send(now_ns, parse(data)) for data in release_all(list(self.ledger.sounding()), range(16)))
         self.ledger.clear()
         self._director.reset(self._listener)
         self._stop_planning(now_ns)
 
     def _strike(self, owner: Owner, note: NoteOn, due_ns: int, part: Part | None = None) -> None:
-        """Begin a note; what sounds on its pitch ends first, so that a note-on is never followed by another without a note-off."""
+        """Begin a note; what sounds on its pitch ends first, so that one note-off always belongs to one note-on."""
         if any(self.ledger.holds(holder, note.channel, note.pitch) for holder in Owner):
             self._send(NoteOff(note.channel, note.pitch), due_ns, part)
         if not self.ledger.holds(owner, note.channel, note.pitch):

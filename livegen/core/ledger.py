@@ -26,8 +26,8 @@ SIZE_BYTES = len(Owner) * 16 * 128
 class Ledger:
     """Counts note-ons that were sent and not yet ended.
 
-    The counts may lie in shared memory: one process writes, any may read. Writing is one byte at a time, so a reader never sees a
-    torn value.
+    The counts may lie in shared memory: one process writes, any may read. Writing is one byte at a time, so a reader never sees
+    a torn value.
     """
 
     def __init__(self, counts: Counts | None = None) -> None:
@@ -39,7 +39,7 @@ class Ledger:
         return cls(np.frombuffer(buffer, dtype=np.uint8, count=SIZE_BYTES).reshape(SHAPE))
 
     def add(self, owner: Owner, channel: int, pitch: int) -> None:
-        """A note-on is about to be sent; counted before it goes out, so that a crash in between releases one too many, not too few."""
+        """A note-on is about to be sent; counted before, so that a crash in between releases one too many, not too few."""
         if self._counts[owner, channel, pitch] < 255:
             self._counts[owner, channel, pitch] += 1
 

@@ -13,6 +13,7 @@ SILENCING = frozenset({120, *range(123, 128)})
 
 RESET_CONTROLLERS = 121
 """Lifts the pedal, among other things."""
+
 LONG = 1.5
 """A last note of this many times the mean length of the phrase's notes ends it."""
 
@@ -45,8 +46,11 @@ class Listener:
         self._last_ns = 0
         self._pressed_ns: dict[tuple[int, int], int] = {}
         """When each key that is down was struck."""
-        self._held_ns: list[int] = []
-        """How long the keys of this phrase were held, in the order of their release."""
+        self._releases = 0
+        self._held_ns = 0
+        """How long the keys that came up in this phrase were held, together."""
+        self._last_held_ns = 0
+        """How long the last of them was held."""
 
     @property
     def keys_down(self) -> int:
@@ -63,15 +67,15 @@ class Listener:
         """The phrase so far, None in silence that was already answered; it has ended once no key is down."""
         if self._phrase_start_ns is None:
             return None
-        *before, last = self._held_ns or [0]
-        ends_long = bool(before) and last >= LONG * sum(before) / len(before)
+        before, before_ns = self._releases - 1, self._held_ns - self._last_held_ns
+        ends_long = before > 0 and self._last_held_ns * before >= LONG * before_ns
         return Phrase(self._phrase_start_ns, self._last_ns, self._notes, ends_long)
 
     def close_phrase(self) -> None:
         """The phrase has been dealt with; the next note begins a new one."""
         self._phrase_start_ns = None
         self._notes = 0
-        self._held_ns = []
+        self._releases = self._held_ns = self._last_held_ns = 0
 
     def receive(self, message: Message, now_ns: int, transport: Transport) -> list[PlayerEvent]:
         """Take one message in; what it means for the context: note-ons at once, note-offs when key and pedal are up."""
@@ -131,4 +135,6 @@ class Listener:
         """A key has come up."""
         self._last_ns = now_ns
         if (pressed_ns := self._pressed_ns.pop(key, None)) is not None:
-            self._held_ns.append(now_ns - pressed_ns)
+            self._releases += 1
+            self._last_held_ns = now_ns - pressed_ns
+            self._held_ns += self._last_held_ns

@@ -56,9 +56,8 @@ class Planner:
     def _request(self, window: int, stint: Stint, settings: Settings, transport: Transport, now_ns: int) -> PlanRequest:
         hop = min(settings.hop_pulses, PULSES_PER_BEAT - window % PULSES_PER_BEAT)
         lookahead = max(0, round(window - transport.pulse_at(now_ns)))
-        tick = Tick(
-            now_ns, transport.half_beat(window), transport.beats_per_bar, float(transport.tempo_bpm), lookahead, hop, stint.parts
-        )
+        place, tempo_bpm = transport.half_beat(window), float(transport.tempo_bpm)
+        tick = Tick(now_ns, place, transport.beats_per_bar, tempo_bpm, lookahead, hop, stint.parts)
         request = PlanRequest(
             plan_id=self._next_id,
             window=window,

@@ -1,7 +1,7 @@
 """Events to rows and back: the incremental encoder and the total decoder.
 
-A row is a vector of `len(vocabulary.FIELDS)` classes. The encoder keeps one number, the time of the last event, so encoding costs
-the same for the first event and the millionth. The decoder answers every row that the model can produce, without raising.
+A row is a vector of `len(vocabulary.FIELDS)` classes. The encoder keeps one number, the time of the last event, so encoding
+costs the same for the first event and the millionth. The decoder answers every row that the model can produce, without raising.
 """
 
 from __future__ import annotations
@@ -118,8 +118,8 @@ def _fill(row: Row, kind: str, **fields: int | None) -> None:
 def decode(row: npt.ArrayLike, now_ns: int = 0) -> Event | None:
     """The event of a row, for every row of classes in range; None for padding (kind 0).
 
-    Classes are widths: decoding gives the middle of a class, and an absent field its plainest value. Time is not in a row but for
-    its class, so `now_ns` is taken.
+    Classes are widths: decoding gives the middle of a class, and an absent field its plainest value. Time is not in a row but
+    for its class, so `now_ns` is taken.
     """
     classes = [int(klass) for klass in np.asarray(row)]
 

@@ -64,7 +64,7 @@ class Transport:
         Raises:
             InputError: tempo out of range.
         """
-        # Tempi are thousandths, so every such position is a multiple of 1/2.5e12: exact, and small however often the tempo moves.
+        # Tempi are thousandths, so every position is a multiple of 1/2.5e12: exact, and small however often the tempo moves.
         return Transport(self.exact_pulse_at(now_ns), now_ns, _exact_tempo(tempo_bpm), self.beats_per_bar)
 
     def with_metre(self, beats_per_bar: int) -> Transport:

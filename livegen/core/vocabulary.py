@@ -20,7 +20,7 @@ VERSION = 1
 KINDS: tuple[str, ...] = ("ON", "OFF", "TICK", "CHORD", "NOTE", "END")
 
 DT_EDGES: tuple[int, ...] = (
-    *range(0, 8),
+    *range(8),
     *range(8, 16, 2),
     *range(16, 32, 4),
     *range(32, 64, 8),

@@ -18,7 +18,7 @@ from livegen.devices.ports import PortCounts
 DRIVER_ERRORS: Final = (OSError, RuntimeError, ValueError)
 """What python-rtmidi raises; its RtMidiError is an OSError."""
 
-_SETTLE_S: Final = 0.005
+_SETTLE_S: Final = 0.01
 _JACK_BURST_BYTES: Final = 1536  # 800 notes at once always arrived, 1100 lost some at receivers that run Python
 _OTHER_BURST_BYTES: Final = 768  # half of the 500 events that an ALSA client's pool holds
 
@@ -64,14 +64,12 @@ class DriverInput:
         return self._delivery.counts
 
     def close(self) -> None:
-        """Stop delivering, then free the port; idempotent; 5 ms, 0.5 s when JACK is frozen."""
+        """Stop delivering, then free the port; idempotent; 15 ms, 0.5 s when JACK is frozen."""
         client, self._client = self._client, None
         if client is None:
             return
         self._delivery.cancel()
         client.cancel_callback()
-        # A callback that began before waits for the GIL, which deleting would hold while it waits for that callback's thread.
-        time.sleep(_SETTLE_S)
         dispose(client, self._life.watch)
 
 
@@ -122,7 +120,7 @@ class DriverOutput:
         self._passed += 1
 
     def close(self) -> None:
-        """Free the port; idempotent; 5 ms, 0.5 s when JACK is frozen."""
+        """Free the port; idempotent; 15 ms, 0.5 s when JACK is frozen."""
         client, self._client = self._client, None
         if client is not None:
             dispose(client, self._life.watch)
@@ -140,7 +138,10 @@ class DriverOutput:
 
 
 def dispose(client: Any, watch: JackWatch | None) -> None:
-    """Delete a client (5 ms, with the GIL held), or abandon it when its JACK server is dead or frozen. Never hangs."""
+    """Delete a client (5 ms, with the GIL held), or abandon it when its JACK server is dead or frozen. Blocks 10 ms more."""
+    # First let pass what deleting would race with: a callback that waits for the GIL, which deleting holds while it joins that
+    # callback's thread; and libjack's notifications of earlier changes, which walk the list of ports that deleting changes.
+    time.sleep(_SETTLE_S)
     if watch is None or watch.confirm():
         client.delete()
     else:

@@ -42,7 +42,7 @@ def drum_notes(request: PlanRequest) -> tuple[Note, ...]:
 
 
 def _straight(beat: int, beats_per_bar: int, onset: int, on_beat: bool) -> list[tuple[int, int, int]]:
-    """Eighths on the hi-hat; kick on the downbeat and the middle, snare on the back beats (in three: on two and three, softly)."""
+    """Eighths on the hi-hat; kick on the downbeat and the middle, snare on the back beats (in three: soft sticks)."""
     hits = [(onset, HAT, 62 if on_beat else 46)]
     if not on_beat:
         return hits
@@ -52,7 +52,7 @@ def _straight(beat: int, beats_per_bar: int, onset: int, on_beat: bool) -> list[
 
 
 def _jazz(beat: int, onset: int, on_beat: bool) -> list[tuple[int, int, int]]:
-    """The ride's "ding, ding-a": every beat, a swung skip after each second beat, the hi-hat closed with the foot on two and four."""
+    """The ride's "ding, ding-a": every beat, a swung skip after each second; the foot closes the hi-hat on two and four."""
     if not on_beat:
         return [(onset + _SWING - _HALF, RIDE, 44)] if beat % 2 else []
     hits = [(onset, RIDE, 66 if beat % 2 else 58)]

@@ -67,6 +67,7 @@ _TYPES: dict[str, type] = {
     "backend": str, "input": str, "output": str, "model": str, "provider": str, "seed": int, "osc_host": str, "osc_port": int,
     "channels": dict, "parameters": dict,
 }  # fmt: skip
+_WORDS: dict[type, str] = {str: "a text in quotes", int: "a whole number", dict: "a table"}
 
 
 def read_config(path: Path) -> Config:
@@ -95,13 +96,16 @@ def with_table(config: Config, table: Mapping[str, Any]) -> Config:
     Raises:
         ConfigError: an unknown key, or a wrong type or value.
     """
-    changes: dict[str, Any] = {}
     for key, value in table.items():
         if key not in _TYPES:
             raise ConfigError(f"unknown key {key!r}; there are {', '.join(_TYPES)}")
-        if not isinstance(value, _TYPES[key]) or isinstance(value, bool):
-            raise ConfigError(f"{key}: wants {_TYPES[key].__name__}, not {value!r}")
-        changes[key] = _channels(value) if key == "channels" else _flat(value) if key == "parameters" else value
+        if type(value) is not _TYPES[key]:  # a bool is an int in Python, but not to a person
+            raise ConfigError(f"{key}: wants {_WORDS[_TYPES[key]]}, not {value!r}")
+    changes = dict(table)
+    if "channels" in table:
+        changes["channels"] = _channels(table["channels"])
+    if "parameters" in table:
+        changes["parameters"] = _flat(table["parameters"])
     return checked(replace(config, **changes))
 
 

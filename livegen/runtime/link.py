@@ -51,8 +51,11 @@ class Link:
     What arrives is put into `inbox`, then a `LinkDown`. `post` may be called from any thread and never blocks.
     """
 
-    def __init__(self, connection: Connection, role: str, inbox: Inbox, now_ns: Callable[[], int]) -> None:
+    def __init__(
+        self, connection: Connection, role: str, inbox: Inbox, now_ns: Callable[[], int], pid: int | None = None
+    ) -> None:
         self.role = role
+        self.pid = pid
         self.dropped = 0
         self._connection = connection
         self._inbox = inbox
@@ -150,7 +153,7 @@ class Hub:
             except (OSError, EOFError, AuthenticationError):
                 continue
             if isinstance(hello, Hello) and not self._closing:
-                link = Link(connection, hello.role, self._inbox, self._now_ns)
+                link = Link(connection, hello.role, self._inbox, self._now_ns, hello.pid)
                 link.start()
                 self._inbox.put(LinkUp(link))
             else:

@@ -6,6 +6,7 @@ One owner thread, the process's main thread, blocks on "next message or next dea
 from __future__ import annotations
 
 import gc
+import os
 import signal
 import sys
 from collections import Counter, deque
@@ -372,6 +373,8 @@ class Performer:
             *readings(counters),
             *self._schedule_error.read("schedule_error"),
             *self._plan_time.read("plan_roundtrip"),
+            ("pid/performer", os.getpid()),
+            *((f"pid/{role}", link.pid or 0) for role, link in self._links.items()),
         ]
         health = Health(tuple(values))
         for link in (self._links.get("desk"), self._supervisor):

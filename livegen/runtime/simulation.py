@@ -1,4 +1,4 @@
-"""Virtual time: the daemon's own engine and generator under a manual clock, with a recorded player. Deterministic for a seed."""
+"""Virtual time: the daemon's own engine and generator under a manual clock, and a recorded player. Deterministic for a seed."""
 
 from __future__ import annotations
 
@@ -79,7 +79,7 @@ class Simulation:
         self._parts = {channel: part for part, channel in CHANNELS.items()}
         self._session = Session()
 
-    def run(self, progress: Progress = lambda share: None) -> Session:
+    def run(self, progress: Progress = lambda _: None) -> Session:
         """Play to the end and `TAIL_BEATS` beyond, then release everything.
 
         Raises:

@@ -49,9 +49,19 @@ def main(ending: str) -> None:
     server = JackServer(f"livegen-death-{os.getpid()}")
     os.environ.update(server.environment)
     server.start()
+    heartbeat = Heartbeat()
+    try:
+        lose_and_go_on(server, ending, heartbeat)
+    finally:
+        heartbeat.stop()
+        server.thaw()
+        server.stop()
+    say("survived")
+
+
+def lose_and_go_on(server: JackServer, ending: str, heartbeat: Heartbeat) -> None:
     backend, ears = RtMidiBackend("jack", MonotonicClock()), Ears()
     inward, outward = backend.open_input(None, ears.on_message, ears.on_error), backend.open_output(None)
-    heartbeat = Heartbeat()
     for _ in range(500):
         outward.send(b"\x90\x3c\x40")
     getattr(server, ending)()
@@ -98,9 +108,6 @@ def main(ending: str) -> None:
     inward.close()
     outward.close()
     backend.close()
-    heartbeat.stop()
-    server.stop()
-    say("survived")
 
 
 if __name__ == "__main__":

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import queue
-import time
 from typing import Any, Protocol
 
 import rtmidi
 from support.jack import JackServer
 
 from livegen.devices.clock import MonotonicClock
+from livegen.devices.driver_ports import dispose
 from livegen.devices.memory import PLAYER_IN, PLAYER_OUT, memory_cable
 from livegen.devices.ports import Backend, InputPort, OutputPort
 from livegen.devices.rtmidi_ports import RtMidiBackend
@@ -127,10 +127,9 @@ class JackRig:
 
     def unplug(self) -> None:
         self._in.cancel_callback()
-        time.sleep(0.005)  # let a callback that waits for the GIL pass, as DriverInput.close does
         for client in (self._out, self._in):
             if not client.is_deleted:
-                client.delete()
+                dispose(client, None)
 
     def visible_names(self) -> list[str]:
         return [port.split(":", 1)[1] for port in self._server.ports()]
