@@ -36,8 +36,8 @@ MEASURES = (
     "size",
     "coverage",
 )
-"""What `measure` gives, in the order of the tables. The first two are of what sounds; "chord" ones are of the chords as planned or
-written, held: a pattern that strikes only the bass on the beat is not held against its chord there."""
+"""What `measure` gives, in the order of the tables. The first two are of what sounds. The "chord" ones are of the chords as
+planned or written, as if held: a pattern that strikes only the bass on the beat does not count against its chord there."""
 
 MakeGenerator = Callable[[], Generator]
 
@@ -154,12 +154,15 @@ def evaluate(
     systems: Mapping[str, MakeGenerator],
     settings: Settings,
     seed: int,
-    progress: Callable[[str], None] = lambda text: None,
+    progress: Callable[[int, str], object],
 ) -> dict[str, list[dict[str, float]]]:
-    """Measures by system and song, in the order of `songs`; each song meets a generator that has heard nothing, then `ARRANGER`."""
+    """Measures by system, `ARRANGER` included, and song in the order of `songs`.
+
+    Each song meets a generator that has heard nothing. `progress` is given the songs done and the next one's name.
+    """
     table: dict[str, list[dict[str, float]]] = {name: [] for name in (*systems, ARRANGER)}
     for index, song in enumerate(songs):
-        progress(f"song {index + 1} of {len(songs)}: {song.name}")
+        progress(index, song.name)
         others = [other.melody for other in songs if other is not song and other.piece.corpus == song.piece.corpus]
         for name, make in systems.items():
             table[name].append(measure(song, played(song, make(), settings, seed), others))

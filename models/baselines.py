@@ -24,7 +24,10 @@ VELOCITY = 64
 
 
 def estimated_key(counts: npt.ArrayLike) -> ChordSymbol:
-    """The tonic triad of the key whose profile correlates best with how often each pitch class was heard, [12]; none in silence."""
+    """The tonic triad of the key that fits best how often each pitch class was heard, [12]; no chord in silence.
+
+    The fit is the correlation with the key's profile (Krumhansl and Schmuckler).
+    """
     heard = np.asarray(counts, dtype=np.float64)
     if not heard.any():
         return NO_CHORD

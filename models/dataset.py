@@ -14,6 +14,7 @@ import torch
 from torch import Tensor
 
 from livegen.core import vocabulary as v
+from livegen.core.errors import InputError
 from livegen.core.events import PULSES_PER_BEAT, Part
 from livegen.core.stream import StreamEncoder
 from models.corpora.piece import Piece
@@ -49,8 +50,8 @@ class Batch:
 def encode(take: Take) -> Rows:
     """Rows of a take, int64 [events, F], with the velocity absent where the source has none."""
     encoder = StreamEncoder()
-    rows = np.stack([encoder.encode(event) for event in take.events])
-    rows[np.asarray(take.silent), v.COLUMN["velocity"]] = 0
+    rows = np.array([encoder.encode(event) for event in take.events], dtype=np.int64).reshape(-1, len(v.FIELDS))
+    rows[np.asarray(take.silent, dtype=np.bool_), v.COLUMN["velocity"]] = 0
     return rows
 
 
@@ -131,6 +132,9 @@ class Takes:
         styles: names behind the style weights, in order.
         length: events a sequence, T.
         seed: the same seed draws the same sequences.
+
+    Raises:
+        InputError: there is no piece of any of the named corpora.
     """
 
     def __init__(
@@ -139,6 +143,8 @@ class Takes:
         self.styles, self.length = tuple(styles), length
         self.by_corpus = {name: [piece for piece in pieces if piece.corpus == name] for name in weights}
         self.by_corpus = {name: group for name, group in self.by_corpus.items() if group}
+        if not self.by_corpus:
+            raise InputError(f"there is no piece to train on of {', '.join(weights)}")
         total = sum(weights[name] for name in self.by_corpus)
         self.shares = [weights[name] / total for name in self.by_corpus]
         self.rng = np.random.default_rng(seed)

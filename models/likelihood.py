@@ -39,15 +39,16 @@ class TakeScores:
 
 
 def evaluate(
-    pieces: Sequence[Piece], session: StepSession, table: Ngram, progress: Callable[[str], None] = lambda text: None
+    pieces: Sequence[Piece], session: StepSession, table: Ngram, progress: Callable[[int, str], object]
 ) -> list[TakeScores]:
     """Score every held-out take of these pieces.
 
-    A take of role `respond` is scored with its history shown whatever the model: where the agent leads, the daemon never hides it.
+    A take of role `respond` is scored with its history shown whatever the model: where the agent leads, the daemon never hides
+    it. `progress` is given the pieces done and the next one's name.
     """
     results = []
     for index, piece in enumerate(pieces):
-        progress(f"piece {index + 1} of {len(pieces)}: {piece.corpus}/{piece.work}")
+        progress(index, f"{piece.corpus}/{piece.work}")
         style = style_of(piece, session.contract.styles)
         for role, rows in held_out_takes(piece):
             targets, given = targets_and_given(rows)
@@ -90,18 +91,19 @@ def log_softmax(logits: npt.ArrayLike) -> npt.NDArray[np.float64]:
     """Log probabilities from logits, both [N, classes]."""
     scores = np.asarray(logits, dtype=np.float64)
     scores = scores - scores.max(axis=1, keepdims=True)
-    return scores - np.log(np.exp(scores).sum(axis=1, keepdims=True))
+    normalised: npt.NDArray[np.float64] = scores - np.log(np.exp(scores).sum(axis=1, keepdims=True))
+    return normalised
 
 
 def score_of(log_probabilities: dict[str, npt.NDArray[np.float64]], targets: Rows) -> Score:
     """The score of predictions [N, classes] by head, on targets [N, F] of which each has the fields that its kind has."""
-    score = Score(notes=int((targets[:, 0] == v.KIND["NOTE"]).sum()))
+    nats, count = {}, {}
     for name, table in log_probabilities.items():
         wanted = targets[:, v.COLUMN[name]]
         has = np.flatnonzero(wanted)
-        score.nats[name] = -float(table[has, wanted[has]].sum())
-        score.count[name] = len(has)
-    return score
+        nats[name] = -float(table[has, wanted[has]].sum())
+        count[name] = len(has)
+    return Score(Counter(nats), Counter(count), int((targets[:, 0] == v.KIND["NOTE"]).sum()))
 
 
 def uniform(targets: Rows) -> Score:

@@ -63,7 +63,7 @@ def field_nats(model: LSTMModel, hidden: Tensor, targets: Tensor, given: Tensor)
 def score_of(nats: dict[str, Tensor], targets: Tensor) -> Score:
     """The sums of `field_nats`."""
     return Score(
-        Counter({name: float(values.sum()) for name, values in nats.items()}),
+        Counter({name: float(values.detach().sum()) for name, values in nats.items()}),
         Counter({name: values.numel() for name, values in nats.items()}),
         int((targets[:, :, 0] == v.KIND["NOTE"]).sum()),
     )

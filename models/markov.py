@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import argparse
+import sys
 from collections.abc import Iterable
 from pathlib import Path
 
 from livegen.core import vocabulary as v
+from livegen.core.errors import InputError
 from livegen.generators.markov import save_table
 from livegen.generators.ngram import Memory, Ngram
 from models.corpora.piece import Piece
@@ -44,18 +46,23 @@ def score(table: Ngram, rows: Rows) -> Score:
     return total
 
 
-def main(arguments: list[str] | None = None) -> None:
-    """The command line."""
+def main(arguments: list[str] | None = None) -> int:
+    """Run the command; returns the exit code: 0 written, 2 refused."""
     parser = argparse.ArgumentParser(prog="python -m models.markov", description=__doc__)
     parser.add_argument("--data", type=Path, required=True, help="folder with one folder a corpus")
     parser.add_argument("--recipe", default="first", help="whose corpora to count")
     parser.add_argument("--out", type=Path, required=True, help="the .npz file to write")
     options = parser.parse_args(arguments)
-    pieces = load_corpora(options.data, list(read_recipe(options.recipe)["data"]["weights"]))
-    train, _, _ = split(pieces)
-    save_table(fit(train), options.out)
+    try:
+        pieces = load_corpora(options.data, list(read_recipe(options.recipe)["data"]["weights"]))
+        train, _, _ = split(pieces)
+        save_table(fit(train), options.out)
+    except (InputError, OSError) as error:
+        print(f"not fitted: {error}", file=sys.stderr)
+        return 2
     print(f"{options.out}: counted {len(train)} pieces, {options.out.stat().st_size / 1e6:.2f} MB")
+    return 0
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(main())

@@ -4,8 +4,8 @@ Time is cut into frames of a sixteenth; what begins or ends between frames is ro
 m(t) the melody's pitch class, C(t) the set of pitch classes that sound in chords and bass.
 
 NiC (note in chord) is from Wu et al., "Adaptive accompaniment with ReaLchords", 2024. It is gamed by whoever repeats the last
-melody note, so it stands here beside measures that this does not help: only the frames in which a melody note *begins* (nobody has
-heard that note yet), the same with the accompaniment two bars late, and the same against another song.
+melody note, so it stands here beside measures that this does not help: only the frames in which a melody note *begins* (nobody
+has heard that note yet), the same with the accompaniment two bars late, and the same against another song.
 """
 
 from __future__ import annotations
@@ -103,7 +103,7 @@ def coupling(melody: Melody, harmony: Harmony, late: int) -> float:
 
 
 def against_others(melody: Melody, harmony: Harmony, others: Sequence[Melody]) -> float:
-    """Onset-NiC minus the mean onset-NiC against other songs' melodies. About 0 for whoever ignores the player; NaN if alone."""
+    """Onset-NiC minus its mean against other songs' melodies. About 0 for whoever ignores the player; NaN without others."""
     mismatched = [onset_nic(_fitted(other, len(harmony)), harmony) for other in others]
     return onset_nic(melody, harmony) - mean(mismatched)
 

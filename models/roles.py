@@ -1,13 +1,14 @@
 """From a piece to what the stage would hear: who is the player, who is the agent, and what is known when.
 
 A take is a list of events in the order in which they become known. In `accompany` the player has the melody and the agent the
-chords and bass under it, window by window, planned `lookahead` pulses ahead. In `respond` the phrases of the melody go in turn to
-the player and to the agent.
+chords and bass under it, window by window, planned `lookahead` pulses ahead. In `respond` the phrases of the melody go in turn
+to the player and to the agent.
 """
 
 from __future__ import annotations
 
 import bisect
+import math
 from dataclasses import dataclass
 from itertools import groupby, pairwise
 
@@ -20,6 +21,9 @@ from models.corpora.piece import Piece, PieceNote
 LOOKAHEADS = (0, 6, 12, 18, 24)
 _OFF, _TICK, _ON = range(3)
 """At one instant: what ended is known before the window is planned, what begins is not."""
+
+_SHORTEST_NS = 10_000_000
+"""A key stays down for so long at the least."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,18 +76,36 @@ class _Timeline:
 
     def player(self, notes: list[PieceNote]) -> None:
         """The player's notes as note-ons and note-offs, with human timing."""
-        for note in notes:
-            early, late = self.rng.normal(0.0, self.staging.jitter_ns, 2) if self.staging.jitter_ns else (0.0, 0.0)
-            on_ns = max(0, round(note.onset * self.ns_per_pulse + early))
-            off_ns = max(on_ns + 10_000_000, round((note.onset + note.duration) * self.ns_per_pulse + late))
+        pressed = self._pressed(notes)
+        struck_again: dict[int, int] = {}
+        releases = []
+        for on_ns, wanted_ns, note in reversed(pressed):
+            # A key comes up before it is struck again, however loosely it is played.
+            off_ns = max(on_ns + _SHORTEST_NS, min(wanted_ns, struck_again.get(note.pitch, wanted_ns)))
+            struck_again[note.pitch] = on_ns
+            releases.append(off_ns)
+        for (on_ns, _, note), off_ns in zip(pressed, reversed(releases), strict=True):
             on = On(on_ns, note.pitch, note.velocity or 64, self._phase(on_ns))
             self.items.append((on_ns, _ON, [on], [note.velocity is None]))
             self.items.append((off_ns, _OFF, [Off(off_ns, note.pitch, self._phase(off_ns))], [False]))
 
+    def _pressed(self, notes: list[PieceNote]) -> list[tuple[int, int, PieceNote]]:
+        """When each key goes down and would come up, in ns; the same key never twice at once."""
+        pressed = []
+        last: dict[int, int] = {}
+        for note in notes:
+            early, late = self.rng.normal(0.0, self.staging.jitter_ns, 2) if self.staging.jitter_ns else (0.0, 0.0)
+            on_ns = max(0, round(note.onset * self.ns_per_pulse + early))
+            if note.pitch in last:
+                on_ns = max(on_ns, last[note.pitch] + _SHORTEST_NS)
+            last[note.pitch] = on_ns
+            pressed.append((on_ns, round((note.onset + note.duration) * self.ns_per_pulse + late), note))
+        return pressed
+
     def _phase(self, time_ns: int) -> int | None:
         if self.staging.free:
             return None
-        return int(time_ns / self.ns_per_pulse - self.grid) % PULSES_PER_BEAT
+        return math.floor(time_ns / self.ns_per_pulse - self.grid) % PULSES_PER_BEAT
 
     def window(self, start: int, parts: frozenset[Part], notes: list[tuple[Part, PieceNote]]) -> None:
         """One planning window of the agent: tick, chord, notes, end."""
@@ -130,11 +152,16 @@ def chord_at(piece: Piece, start: int, end: int) -> ChordSymbol:
 
 
 def cut(piece: Piece, start: int, end: int) -> Piece:
-    """The pulses [start, end) of a piece, moved to begin at 0; `start` must be a bar line. Notes that began before are left out."""
+    """The pulses [start, end) of a piece, moved to begin at 0; `start` must be a bar line.
+
+    Notes that began before it are left out; those that reach beyond the end stop there.
+    """
 
     def within(notes: tuple[PieceNote, ...]) -> tuple[PieceNote, ...]:
         return tuple(
-            PieceNote(note.onset - start, note.pitch, note.duration, note.velocity) for note in notes if start <= note.onset < end
+            PieceNote(note.onset - start, note.pitch, min(note.duration, end - note.onset), note.velocity)
+            for note in notes
+            if start <= note.onset < end
         )
 
     chords = tuple(

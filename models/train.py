@@ -9,6 +9,7 @@ import argparse
 import json
 import math
 import os
+import pickle
 import random
 import sys
 import time
@@ -19,11 +20,13 @@ from typing import Any
 import numpy as np
 import torch
 
+from livegen.core.errors import InputError
 from models.corpora.piece import Piece
 from models.corpora.registry import STYLES, load_corpora, split
 from models.dataset import Batch, Takes, held_out_takes, hide_history, targets_and_given
 from models.losses import Score, field_nats, score_of
 from models.lstm import LSTMConfig, LSTMModel, save
+from models.progress import Progress
 
 RECIPES = Path(__file__).parent / "recipes"
 
@@ -32,13 +35,16 @@ def read_recipe(name: str) -> dict[str, Any]:
     """A recipe by name (`models/recipes/NAME.toml`) or path.
 
     Raises:
-        SystemExit: there is none; the message lists those there are.
+        InputError: there is none, and the message lists those there are; or it is no TOML.
     """
     path = Path(name) if name.endswith(".toml") else RECIPES / f"{name}.toml"
-    if not path.is_file():
+    try:
+        return tomllib.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
         known = ", ".join(sorted(recipe.stem for recipe in RECIPES.glob("*.toml")))
-        raise SystemExit(f"no recipe {path}; there are {known}")
-    return tomllib.loads(path.read_text())
+        raise InputError(f"no recipe {path}; there are {known}") from None
+    except ValueError as error:
+        raise InputError(f"{path}: not a recipe: {error}") from error
 
 
 def learning_rate(step: int, train: dict[str, Any]) -> float:
@@ -51,10 +57,10 @@ def learning_rate(step: int, train: dict[str, Any]) -> float:
 
 def validation_batches(pieces: list[Piece], length: int, size: int, limit: int = 240) -> list[Batch]:
     """Fixed sequences from held-out pieces, the first `length` events of each take; half of them with hidden history."""
-    chosen = sorted(pieces, key=lambda piece: random.Random(f"{piece.corpus}/{piece.work}/{len(piece.melody)}").random())[:limit]
+    shuffled = sorted(pieces, key=lambda piece: random.Random(f"{piece.corpus}/{piece.work}/{len(piece.melody)}").random())
+    takes = [(piece, role, rows[: length + 1]) for piece in shuffled[:limit] for role, rows in held_out_takes(piece)]
     sequences = []
-    for index, (piece, (role, rows)) in enumerate((piece, take) for piece in chosen for take in held_out_takes(piece)):
-        rows = rows[: length + 1]
+    for index, (piece, role, rows) in enumerate(takes):
         targets, given = targets_and_given(rows)
         seen = hide_history(rows) if role == "accompany" and index % 2 else rows
         style = np.eye(len(STYLES), dtype=np.float32)[STYLES.index(piece.style)]
@@ -88,11 +94,14 @@ def validate(model: LSTMModel, batches: list[Batch], device: torch.device) -> Sc
 
 
 class Run:
-    """A training run: model, optimiser, data and where it stands; owns its folder."""
+    """A training run: model, optimiser, data and where it stands; owns its folder.
+
+    Raises:
+        InputError: no piece falls into the training part, or none into the validation part.
+    """
 
     def __init__(self, recipe: dict[str, Any], pieces: list[Piece], folder: Path) -> None:
         self.recipe, self.train, self.folder = recipe, recipe["train"], folder
-        folder.mkdir(parents=True, exist_ok=True)
         torch.manual_seed(recipe["seed"])
         self.device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
         self.model = LSTMModel(LSTMConfig(**recipe["model"], styles=STYLES)).to(self.device)
@@ -100,33 +109,54 @@ class Run:
         train, held_out, _ = split(pieces)
         self.takes = Takes(train, recipe["data"]["weights"], STYLES, self.train["length"], recipe["seed"])
         self.held_out = validation_batches(held_out, self.train["length"], self.train["batch"])
+        if not self.held_out:
+            raise InputError(f"{len(pieces)} pieces are too few: none falls into the validation part")
+        folder.mkdir(parents=True, exist_ok=True)
         self.step, self.best, self.stale = 0, math.inf, 0
 
     def resume(self) -> None:
-        """Go on from `last.pt`: weights, optimiser, random numbers and place."""
-        state = torch.load(self.folder / "last.pt", map_location=self.device, weights_only=False)
-        self.model.load_state_dict(state["weights"])
-        self.optimiser.load_state_dict(state["optimiser"])
-        self.takes.rng.bit_generator.state = state["takes"]
-        torch.set_rng_state(state["torch"].cpu())
-        self.step, self.best, self.stale = state["step"], state["best"], state["stale"]
+        """Go on from `last.pt`: weights, optimiser, random numbers and place.
+
+        Raises:
+            InputError: there is none, or it is damaged or of another recipe.
+        """
+        path = self.folder / "last.pt"
+        try:
+            state = torch.load(path, map_location=self.device, weights_only=True)
+            self.model.load_state_dict(state["weights"])
+            self.optimiser.load_state_dict(state["optimiser"])
+            self.takes.rng.bit_generator.state = state["takes"]
+            torch.set_rng_state(state["torch"].cpu())
+            self.step, self.best, self.stale = state["step"], state["best"], state["stale"]
+        except FileNotFoundError:
+            raise InputError(f"{path}: there is no run to go on from; start it without --resume") from None
+        except (pickle.UnpicklingError, EOFError, RuntimeError, KeyError, TypeError, ValueError) as error:
+            raise InputError(f"{path}: not a checkpoint of this recipe: {error}") from error
 
     def go(self) -> None:
         """Train until the steps are done or validation has not improved for `patience` rounds."""
+        progress = Progress(self.train["steps"], self.step)
         started, notes = time.monotonic(), Score()
         while self.step < self.train["steps"] and self.stale < self.train["patience"]:
-            for group in self.optimiser.param_groups:
-                group["lr"] = learning_rate(self.step, self.train)
-            loss, score = loss_of(self.model, self.takes.batch(self.train["batch"]), self.device)
-            self.optimiser.zero_grad(set_to_none=True)
-            loss.backward()
-            torch.nn.utils.clip_grad_norm_(self.model.parameters(), self.train["clip"])
-            self.optimiser.step()
-            self.step += 1
+            score = self._train_step()
             notes += score
+            progress.show(self.step, f"train {score.nats_per_note:.3f} nats a note, best {self.best:.3f}")
             if self.step % self.train["validate_every"] == 0 or self.step == self.train["steps"]:
+                progress.close()
                 self._checkpoint(notes, time.monotonic() - started)
                 notes = Score()
+
+    def _train_step(self) -> Score:
+        """One batch, one step of the optimiser; the batch's score before it."""
+        for group in self.optimiser.param_groups:
+            group["lr"] = learning_rate(self.step, self.train)
+        loss, score = loss_of(self.model, self.takes.batch(self.train["batch"]), self.device)
+        self.optimiser.zero_grad(set_to_none=True)
+        loss.backward()
+        torch.nn.utils.clip_grad_norm_(self.model.parameters(), self.train["clip"])
+        self.optimiser.step()
+        self.step += 1
+        return score
 
     def _checkpoint(self, seen: Score, seconds: float) -> None:
         held_out = validate(self.model, self.held_out, self.device)
@@ -163,8 +193,8 @@ class Run:
         os.replace(self.folder / "last.tmp", self.folder / "last.pt")
 
 
-def main(arguments: list[str] | None = None) -> None:
-    """The command line."""
+def main(arguments: list[str] | None = None) -> int:
+    """Run the command; returns the exit code: 0 done, 2 refused."""
     parser = argparse.ArgumentParser(prog="python -m models.train", description=__doc__)
     parser.add_argument("recipe", help="name in models/recipes, or a path to a .toml file")
     parser.add_argument("--data", type=Path, required=True, help="folder with one folder a corpus")
@@ -173,14 +203,21 @@ def main(arguments: list[str] | None = None) -> None:
     parser.add_argument("--resume", action="store_true", help="go on from the last checkpoint")
     options = parser.parse_args(arguments)
     torch.set_num_threads(options.threads)
-    recipe = read_recipe(options.recipe)
-    loaded = load_corpora(options.data, list(recipe["data"]["weights"]))
-    run = Run(recipe, list(loaded), options.runs / recipe["name"])
-    print(f"{len(loaded)} pieces; {run.model.parameter_count} parameters on {run.device}", file=sys.stderr)
-    if options.resume:
-        run.resume()
-    run.go()
+    try:
+        recipe = read_recipe(options.recipe)
+        print("reading the corpora", file=sys.stderr)
+        loaded = load_corpora(options.data, list(recipe["data"]["weights"]))
+        print(loaded.report.summary(), file=sys.stderr)
+        run = Run(recipe, list(loaded), options.runs / recipe["name"])
+        if options.resume:
+            run.resume()
+        print(f"{len(loaded)} pieces; {run.model.parameter_count} parameters on {run.device}", file=sys.stderr)
+        run.go()
+    except (InputError, OSError) as error:
+        print(f"not trained: {error}", file=sys.stderr)
+        return 2
+    return 0
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(main())

@@ -7,7 +7,7 @@ from livegen.devices.ports import Backend
 from livegen.devices.rtmidi_ports import RtMidiBackend
 
 
-def open_backend(name: str, clock: Clock) -> Backend | None:
+def open_backend(name: str, clock: Clock, client_name: str = "livegen") -> Backend | None:
     """The backend of that name ("auto": the first that works; "none": None). Opens no port.
 
     Raises:
@@ -15,4 +15,4 @@ def open_backend(name: str, clock: Clock) -> Backend | None:
     """
     if name == "none":
         return None
-    return RtMidiBackend(None if name == "auto" else name, clock)
+    return RtMidiBackend(name, clock, client_name)

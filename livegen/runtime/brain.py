@@ -6,7 +6,6 @@ import gc
 import signal
 from collections.abc import Callable
 from dataclasses import dataclass
-from multiprocessing import parent_process
 from multiprocessing.connection import Connection
 from typing import Any
 
@@ -15,12 +14,11 @@ from livegen.core.errors import DeviceError, LivegenError
 from livegen.devices.clock import MonotonicClock
 from livegen.generators.band import Band
 from livegen.generators.open_generator import open_generator
-from livegen.runtime.link import call
+from livegen.runtime.link import call, supervised
 from livegen.runtime.messages import Failed, GeneratorReady, History, StartFailed
 from livegen.runtime.shared import SharedName, SharedState
 
 HEARTBEAT_S = 0.1
-CALL_ATTEMPTS = 200
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,12 +29,6 @@ class BrainSpec:
     provider: str
     address: str
     shared: SharedName
-
-
-def supervised() -> bool:
-    """Whether the supervisor that started this process still lives."""
-    parent = parent_process()
-    return parent is not None and parent.is_alive()
 
 
 def brain_main(spec: BrainSpec, control: Connection) -> None:
@@ -51,10 +43,13 @@ def brain_main(spec: BrainSpec, control: Connection) -> None:
     gc.collect()
     gc.freeze()
     clock = MonotonicClock()
+
+    def beat() -> None:
+        shared.beat("brain", clock.now_ns())
+
     while supervised():
         try:
-            link = call(spec.address, "brain", CALL_ATTEMPTS, supervised)
-            serve(link, band, lambda: shared.beat("brain", clock.now_ns()))
+            serve(call(spec.address, "brain", beat), band, beat)
         except (DeviceError, EOFError, OSError):
             # The performer has died; its successor will be told what to remember.
             band.reset()

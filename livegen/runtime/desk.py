@@ -14,8 +14,8 @@ from livegen.desk import commands
 from livegen.desk.endpoint import Endpoint
 from livegen.desk.server import OscServer
 from livegen.devices.clock import MonotonicClock
-from livegen.runtime.brain import CALL_ATTEMPTS, HEARTBEAT_S, supervised
-from livegen.runtime.link import call
+from livegen.runtime.brain import HEARTBEAT_S
+from livegen.runtime.link import call, supervised
 from livegen.runtime.messages import Change, DeskReady, Health, StartFailed, State
 from livegen.runtime.shared import SharedName, SharedState
 
@@ -53,8 +53,7 @@ class Desk:
         self._performer = link
         try:
             while True:
-                if self.server.alive:
-                    shared.beat("desk", self._clock.now_ns())
+                self.beat(shared)
                 if link.poll(HEARTBEAT_S):
                     match link.recv():
                         case State(settings):
@@ -63,6 +62,11 @@ class Desk:
                             self.server.post_health(dict(values))
         finally:
             self._performer = None
+
+    def beat(self, shared: SharedState) -> None:
+        """Alive, as long as the server's thread is."""
+        if self.server.alive:
+            shared.beat("desk", self._clock.now_ns())
 
     def _command(self, command: commands.Command) -> None:
         """On the server's thread, the only one that sends."""
@@ -89,7 +93,7 @@ def desk_main(spec: DeskSpec, control: Connection) -> None:
     shared = SharedState.attach(spec.shared)
     while supervised():
         try:
-            desk.serve(call(spec.address, "desk", CALL_ATTEMPTS, supervised), shared)
+            desk.serve(call(spec.address, "desk", lambda: desk.beat(shared)), shared)
         except (DeviceError, EOFError, OSError):
             continue
     desk.server.close()

@@ -6,7 +6,7 @@ import os
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass
-from multiprocessing import AuthenticationError, current_process
+from multiprocessing import AuthenticationError, current_process, parent_process
 from multiprocessing.connection import Client, Connection, Listener, Pipe, wait
 from pathlib import Path
 from queue import Full, Queue, SimpleQueue
@@ -17,6 +17,9 @@ from livegen.runtime.messages import Hello
 
 QUEUE_LIMIT = 4096
 """Messages that wait for a slow peer; beyond that they are dropped and counted."""
+
+
+CALL_PAUSE_S = 0.05
 
 
 @dataclass(frozen=True, slots=True)
@@ -160,22 +163,26 @@ class Hub:
                 connection.close()
 
 
-def call(address: str, role: str, attempts: int, alive: Callable[[], bool]) -> Connection:
-    """Call the performer, which may still be starting; waits 50 ms between attempts.
+def supervised() -> bool:
+    """Whether the supervisor that started this process still lives."""
+    parent = parent_process()
+    return parent is not None and parent.is_alive()
+
+
+def call(address: str, role: str, beat: Callable[[], None]) -> Connection:
+    """Call the performer, which may be starting or being restarted; tries every 50 ms, and beats, as long as the supervisor lives.
 
     Raises:
-        DeviceError: it did not answer, or the supervisor has gone meanwhile.
+        DeviceError: the supervisor has gone.
     """
     pause = threading.Event()
-    for _ in range(attempts):
-        if not alive():
-            break
+    while supervised():
+        beat()
         try:
             connection = Client(address, authkey=bytes(current_process().authkey))
+            connection.send(Hello(role, os.getpid()))
         except (OSError, EOFError):
-            pause.wait(0.05)
+            pause.wait(CALL_PAUSE_S)
             continue
-        connection.send(Hello(role, os.getpid()))
         return connection
-    raise DeviceError(f"the performer does not answer at {address}")
-
+    raise DeviceError("the supervisor has gone")

@@ -253,6 +253,7 @@ class Performer:
             link.post(History(tuple(self._history)))
         else:
             link.post(State(self._engine.settings))
+            self._tell_health()
 
     def _link_down(self, link: Link) -> None:
         if link is self._supervisor:
@@ -365,6 +366,7 @@ class Performer:
             self._counters["reopen_failed"] += 1
 
     def _tell_health(self) -> None:
+        """To the desk and the supervisor."""
         counters = self._engine.counters + self._counters
         values: list[tuple[str, Value]] = [
             ("brain", self._brain_name),

@@ -11,17 +11,15 @@ import shutil
 import tempfile
 from collections import Counter
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from multiprocessing.connection import Connection, Pipe, wait
 from multiprocessing.context import SpawnProcess
 from pathlib import Path
 from typing import Any, cast
 
 from livegen.core.errors import DeviceError, LivegenError
-from livegen.core.midi import release_all
 from livegen.core.parameters import Value, build_registry
 from livegen.devices.clock import MonotonicClock
-from livegen.devices.open_backend import open_backend
 from livegen.devices.ports import Backend
 from livegen.generators.open_generator import styles_of
 from livegen.runtime.brain import BrainSpec, brain_main
@@ -29,6 +27,7 @@ from livegen.runtime.config import Config
 from livegen.runtime.desk import DeskSpec, desk_main
 from livegen.runtime.messages import DeskReady, GeneratorReady, PortsOpen, Restarted, StartFailed, State, Stop
 from livegen.runtime.performer import PerformerSpec, performer_main
+from livegen.runtime.rescue import Rescue
 from livegen.runtime.shared import SharedState
 
 LOOK_S = 0.25
@@ -39,6 +38,9 @@ HUNG_NS = 1_000_000_000
 
 CALM_NS = 10_000_000_000
 """A process that lived this long starts again without a pause; one that dies young waits, twice as long each time."""
+
+RELEASE_NS = 500_000_000
+"""How often the notes of a dead performer are ended anew until the next one is there."""
 
 FIRST_PAUSE_S = 0.05
 LONGEST_PAUSE_S = 2.0
@@ -99,6 +101,8 @@ class Supervisor:
         self._folder = Path(tempfile.mkdtemp(prefix="livegen-"))
         self._address = rf"\\.\pipe\{self._folder.name}" if os.name == "nt" else str(self._folder / "performer")
         self._shared = SharedState.create()
+        self._orphans_due_ns: int | None = None
+        self._rescue = Rescue(config if backend is None else replace(config, output=None), self._clock)
 
     def start(self, within_s: float = 30.0) -> float:
         """Start all processes and wait until the ports are open, the model is loaded and OSC listens.
@@ -119,7 +123,8 @@ class Supervisor:
                 if self._clock.now_ns() - started_ns > within_s * 1e9:
                     raise StartError(f"not ready after {within_s:g} s: still waiting for {', '.join(sorted(ready.waiting))}")
                 self._await_start(ready)
-        except StartError:
+            self._rescue.open()
+        except LivegenError:
             self.stop()
             raise
         return (self._clock.now_ns() - started_ns) / 1e9
@@ -158,6 +163,8 @@ class Supervisor:
                 child.process.kill()
             elif child.due_ns is not None and now_ns >= child.due_ns:
                 self._restart(child)
+        if self._orphans_due_ns is not None and now_ns >= self._orphans_due_ns:
+            self._release_orphans(now_ns)
 
     def request_stop(self) -> None:
         """Make `run` return; any thread or signal handler may call."""
@@ -184,7 +191,8 @@ class Supervisor:
         for child in self._children.values():
             self._end(child)
         if self._children:
-            self._release_orphans()
+            self._release_orphans(self._clock.now_ns())
+            self._rescue.close()
             self._children.clear()
             self._shared.close()
             self._wake_in.close()
@@ -231,16 +239,19 @@ class Supervisor:
         return found
 
     def _heard(self, message: Any) -> None:
-        if isinstance(message, State):
-            # What the musician has set survives the performer.
-            self._settings = message.settings.items()
+        match message:
+            case State(settings):
+                # What the musician has set survives the performer.
+                self._settings = settings.items()
+            case PortsOpen():
+                self._orphans_due_ns = None
         if message is not None:
             self._report(message)
 
     def _lost(self, child: _Child) -> None:
         now_ns = self._clock.now_ns()
         if child.role == "performer":
-            self._release_orphans()
+            self._release_orphans(now_ns)
         young = now_ns - child.started_ns < CALM_NS
         child.young_deaths = child.young_deaths + 1 if young else 0
         pause_s = min(LONGEST_PAUSE_S, FIRST_PAUSE_S * 2.0**child.young_deaths) if child.young_deaths > 1 else 0.0
@@ -261,22 +272,10 @@ class Supervisor:
                 child.process.join(STOP_S)
         child.control.close()
 
-    def _release_orphans(self) -> None:
-        """End the notes of a performer that can't: possible where the port is not its own, since that one outlives it."""
-        sounding = list(self._shared.ledger.sounding())
-        if not sounding or self._config.output is None or self._backend is not None:
-            return
+    def _release_orphans(self, now_ns: int) -> None:
+        """End the notes of a performer that can't, now and again until its successor is there."""
+        self._orphans_due_ns = now_ns + RELEASE_NS
         try:
-            backend = open_backend(self._config.backend, self._clock)
-            if backend is None:
-                return
-            port = backend.open_output(self._config.output)
-            for data in release_all(sounding, sorted({channel for channel, _ in sounding})):
-                port.send(data)
-            port.close()
-            backend.close()
+            self._rescue.release(self._shared.ledger)
         except DeviceError as error:
-            # The device itself may be what has gone; the new performer tries again when it opens the port.
             self._report(error)
-            return
-        self._shared.ledger.clear()
