@@ -18,7 +18,9 @@ def add_parser(subparsers: Subparsers) -> None:
     parser = subparsers.add_parser("bench", help="measure the model, the schedule idle and loaded, MIDI, memory")
     parser.add_argument("--json", action="store_true", help="print JSON")
     parser.add_argument("--model", default=DEFAULTS.model, help="a bundled model's name or a folder with a model")
-    parser.add_argument("--provider", choices=PROVIDERS, default=DEFAULTS.provider, help="what the model runs on (default: cpu)")
+    parser.add_argument(
+        "--provider", choices=PROVIDERS, default=DEFAULTS.provider, help="what the model runs on (default: cpu)"
+    )
     parser.add_argument("--backend", choices=BACKENDS, default="auto", help="MIDI system of the round trip (default: auto)")
     parser.add_argument("--seconds", type=float, default=10.0, help="length of each live condition (default: 10)")
     parser.set_defaults(run=run)

@@ -36,7 +36,12 @@ def run(options: argparse.Namespace) -> int:
     within = all(answer.delay_beats is not None and answer.delay_beats <= 1.0 for answer in recording.answers)
     if options.json:
         answers = [asdict(answer) for answer in recording.answers]
-        document = {"out": str(options.out), "ready_s": round(recording.ready_s, 3), "answers": answers, "within_a_beat": within}
+        document = {
+            "out": str(options.out),
+            "ready_s": round(recording.ready_s, 3),
+            "answers": answers,
+            "within_a_beat": within,
+        }
         print(json.dumps({**document, "health": recording.health}, indent=2))
     else:
         print("every answer began within one beat" if within else "an answer was missing or began more than one beat late")

@@ -50,7 +50,11 @@ def _machine() -> Finding:
     cores = os.cpu_count() or 1
     text = f"livegen {__version__}, Python {platform.python_version()}, {platform.system()} {platform.machine()}, {cores} cores"
     if cores < 2:
-        return Finding("machine", ok=False, text=f"{text}: the model and the clock share one core; use the 'markov' model if notes come late")
+        return Finding(
+            "machine",
+            ok=False,
+            text=f"{text}: the model and the clock share one core; use the 'markov' model if notes come late",
+        )
     return Finding("machine", ok=True, text=text)
 
 
@@ -62,7 +66,8 @@ def _midi() -> Finding:
     usable = [status for status in statuses if status.usable]
     if usable:
         return Finding("MIDI", ok=True, text="; ".join(f"{status.name}: {status.detail}" for status in usable))
-    return Finding("MIDI", ok=False, text="; ".join(f"{status.name}: {status.detail}" for status in statuses) or "no MIDI system")
+    reasons = "; ".join(status.detail for status in statuses) or "this python-rtmidi was built without any"
+    return Finding("MIDI", ok=False, text=f"no MIDI system works: {reasons}")
 
 
 def _model() -> Finding:
@@ -71,7 +76,9 @@ def _model() -> Finding:
         generator = open_generator(DEFAULTS.model)
     except LivegenError as error:
         return Finding("model", ok=False, text=str(error))
-    return Finding("model", ok=True, text=f"{generator.name} loads and steps; ONNX Runtime {onnxruntime.__version__} offers {providers}")
+    return Finding(
+        "model", ok=True, text=f"{generator.name} loads and steps; ONNX Runtime {onnxruntime.__version__} offers {providers}"
+    )
 
 
 def _osc() -> Finding:

@@ -17,7 +17,9 @@ Subparsers = Any
 
 def add_model_options(parser: argparse.ArgumentParser) -> None:
     """Which model, on what."""
-    parser.add_argument("--model", help="a bundled model's name, a folder with a model, 'markov' or 'scripted' (default: first)")
+    parser.add_argument(
+        "--model", help="a bundled model's name, a folder with a model, 'markov' or 'scripted' (default: first)"
+    )
     parser.add_argument("--provider", choices=PROVIDERS, help="what the model runs on (default: cpu)")
     parser.add_argument("--seed", type=int, help="the agent's random numbers (default: 0)")
 

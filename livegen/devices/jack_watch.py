@@ -33,7 +33,8 @@ _NO_START_SERVER: Final = 1
 _SEM_BYTES: Final = 64  # sizeof(sem_t) is 32 on 64-bit Linux; room to spare
 
 _NOT_RUNNING: Final = (
-    "no JACK server {server!r} is running: start one, for example `jackd -S -d alsa`, or choose another system"
+    "no JACK server {server!r} is running: start one, for example `jackd -S -d alsa` (Debian: install jackd2 or "
+    "pipewire-jack), or choose another system"
 )
 
 
@@ -215,4 +216,17 @@ def _load_libjack() -> Any:
         function = getattr(library, name)
         function.argtypes, function.restype = [ctypes.c_void_p], ctypes.c_uint32
     library.jack_client_close.argtypes = [ctypes.c_void_p]
+    _silence(library)
     return library
+
+
+def _silence(library: Any) -> None:
+    """Keep libjack from printing to the musician's terminal; what went wrong is told by our own errors.
+
+    It prints a handful of lines when no server runs or one dies, and its infos go to standard output, into the middle of JSON.
+    Its messages go to libc's `strlen` instead, which does nothing with them: no Python runs on JACK's threads.
+    """
+    for name in ("jack_set_error_function", "jack_set_info_function"):
+        set_function = getattr(library, name)
+        set_function.argtypes, set_function.restype = [ctypes.c_void_p], None
+        set_function(ctypes.cast(ctypes.CDLL(None).strlen, ctypes.c_void_p))

@@ -145,6 +145,8 @@ class RtMidiBackend:
                 self._start_api(api)
             except DeviceError as error:
                 self.close()
+                if self._wanted != "auto":
+                    raise
                 failures.append(str(error))
             else:
                 return

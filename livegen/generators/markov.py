@@ -1,15 +1,18 @@
 """The Markov bandmate: no network, no waiting. It is the fallback while the brain is away, and a model of its own.
 
-Melody and rhythm come from an order-2 table (`ngram`) that goes on learning from the player; the chord is what the player's last
-notes say, and chords and bass keep to it.
+Melody and rhythm come from an order-2 table (`ngram`) that goes on learning from the player; the chord is what the player's
+last notes say, and chords and bass keep to it.
 """
 
 from __future__ import annotations
 
+import zlib
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from importlib.resources import as_file, files
 from pathlib import Path
+from typing import Any
+from zipfile import BadZipFile
 
 import numpy as np
 import numpy.typing as npt
@@ -22,7 +25,7 @@ from livegen.core.plans import Plan, PlanRequest
 from livegen.core.stream import StreamEncoder
 from livegen.generators.draw import WindowDraw
 from livegen.generators.ngram import SHAPES, Memory, Ngram
-from livegen.generators.window import WindowGrammar
+from livegen.generators.window import Mask, WindowGrammar
 
 TABLE = "markov.npz"
 RANGES: Mapping[Part, range] = {Part.LEAD: range(55, 89), Part.CHORDS: range(48, 77), Part.BASS: range(28, 53)}
@@ -37,14 +40,20 @@ PLAYER_WEIGHT = 8
 LONGEST_PULSES = v.DURATIONS[-1]
 
 
+_UNREADABLE = (OSError, ValueError, KeyError, TypeError, AttributeError, EOFError, RuntimeError, BadZipFile, zlib.error)
+"""What numpy and zipfile raise for a file that is damaged, or no archive of arrays: they have no common base."""
+
+
 @dataclass(frozen=True, slots=True)
 class Context:
-    """What a MarkovGenerator remembers, as a value: table context, chord, pitch-class weights and their time, held notes, tempo.
+    """What a MarkovGenerator remembers, as a value.
+
+    It is the table's context, the chord, weights of the pitch classes and their time, held notes and the tempo.
 
     What has been learned from the player is not part of it: that stays learned when a plan is taken back.
     """
 
-    memory: Memory = Memory()
+    memory: Memory = field(default_factory=Memory)
     chord: ChordSymbol = NO_CHORD
     heard: tuple[float, ...] = (0.0,) * 12
     heard_ns: int = 0
@@ -99,7 +108,7 @@ class MarkovGenerator:
             self._context = replace(self._context, chord=chord)
             if chord == NO_CHORD:
                 parts -= {Part.CHORDS, Part.BASS}
-        grammar = WindowGrammar(tick.hop, parts, request.opening)
+        grammar = _GrammarInTune(tick.hop, parts, request.opening, self._context.chord)
         while draw.another(grammar.kinds()):
             note = draw.note(grammar)
             grammar.add(note)
@@ -146,14 +155,29 @@ class MarkovGenerator:
 
     def _logits(self, name: str, given: Mapping[str, int]) -> npt.NDArray[np.float64]:
         with np.errstate(divide="ignore"):
-            logits = np.log(self._table.probabilities(name, self._context.memory, given))
-        if name == "pitch":
-            # A pitch off the chord or out of range stays possible at odds that are only taken when nothing else is left.
-            logits -= np.where(_fitting(Part(given["part"] - 1), self._context.chord), 0.0, 50.0)
-        return logits
+            return np.log(self._table.probabilities(name, self._context.memory, given))
 
 
-def _fitting(part: Part, chord: ChordSymbol) -> npt.NDArray[np.bool_]:
+class _GrammarInTune(WindowGrammar):
+    """A window's grammar in which each part keeps to its range, and who plays harmony to the chord."""
+
+    def __init__(self, hop: int, parts: frozenset[Part], opening: bool, chord: ChordSymbol) -> None:
+        super().__init__(hop, parts, opening)
+        self._fitting = {part: _fitting(part, chord) for part in parts}
+
+    def pitches(self, part: Part, onset: int) -> Mask:
+        return super().pitches(part, onset) & self._fitting[part]
+
+    def onsets(self, part: Part) -> Mask:
+        mask = super().onsets(part)
+        if len(self.notes) >= self._fitting[part].sum():
+            # So many may sound that nothing is left to strike at a later onset either.
+            for klass in np.flatnonzero(mask):
+                mask[klass] = self.pitches(part, int(klass) - 1).any()
+        return mask
+
+
+def _fitting(part: Part, chord: ChordSymbol) -> Mask:
     """Classes of `pitch` in the part's range, and on the chord where the part plays harmony."""
     pitches = np.arange(-1, 128)
     fitting = (pitches >= RANGES[part].start) & (pitches < RANGES[part].stop)
@@ -170,19 +194,24 @@ def load_table(path: Path | None = None) -> Ngram:
         with as_file(files("livegen") / "pretrained" / TABLE) as bundled:
             return load_table(bundled)
     try:
-        with np.load(path, allow_pickle=False) as archive:
+        # Opened here, because numpy leaves the file open when it is no archive.
+        with path.open("rb") as file, np.load(file, allow_pickle=False) as archive:
             found = str(archive["vocabulary"])
             if found != v.HASH:
                 raise ModelError(f"{path}: vocabulary {found}, but this livegen has {v.HASH}; fit the table again")
-            tables = {name: archive[name].astype(np.uint32) for name in SHAPES}
-    except (OSError, ValueError, KeyError) as error:
+            tables = {name: archive[name] for name in SHAPES}
+    except _UNREADABLE as error:
         raise ModelError(f"{path}: not a Markov table: {error}") from error
     for name, shape in SHAPES.items():
-        if tables[name].shape != shape:
-            raise ModelError(f"{path}: the table of {name} has shape {tables[name].shape}, not {shape}; fit it again")
+        found_shape, kind = tables[name].shape, tables[name].dtype
+        if found_shape != shape:
+            raise ModelError(f"{path}: the table of {name} has shape {found_shape}, not {shape}; fit it again")
+        if kind != np.uint32:
+            raise ModelError(f"{path}: the table of {name} holds {kind}, not uint32; fit it again")
     return Ngram(tables)
 
 
 def save_table(table: Ngram, path: Path) -> None:
     """Write counts, compressed, with the vocabulary's hash."""
-    np.savez_compressed(path, vocabulary=np.array(v.HASH), **table.tables)
+    arrays: dict[str, Any] = {"vocabulary": np.array(v.HASH), **table.tables}
+    np.savez_compressed(path, **arrays)

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from livegen.generators.markov import MarkovGenerator
 from livegen.generators.model_files import find_model, load_contract
 from livegen.generators.neural import open_neural
 from livegen.generators.protocol import Generator
+from livegen.generators.scripted import ScriptedGenerator
 
-WITHOUT_NETWORK = {"markov": MarkovGenerator}
+WITHOUT_NETWORK: dict[str, Callable[[], Generator]] = {"markov": MarkovGenerator, "scripted": ScriptedGenerator}
 """Generators that need no model file."""
 
 

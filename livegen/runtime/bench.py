@@ -16,6 +16,7 @@ import numpy as np
 from livegen.core.errors import DeviceError, LivegenError
 from livegen.core.events import Off, On, Part, Tick
 from livegen.core.midi import NoteOff, NoteOn, encode
+from livegen.core.parameters import Value
 from livegen.core.plans import PlanRequest
 from livegen.core.stream import StreamEncoder
 from livegen.desk.osc_codec import encode as encode_osc
@@ -130,7 +131,7 @@ class LiveBench:
         self._seconds = seconds
         self._progress = progress
         self._backend, self._peer = memory_cable()
-        parameters = {"mode": "accompany", "tempo/bpm": 120.0}
+        parameters: dict[str, Value] = {"mode": "accompany", "tempo/bpm": 120.0}
         # Port 0 would turn OSC off; one that the system has just given away again is free.
         self._supervisor = Supervisor(
             Config(model=model, osc_port=_free_port(), parameters=parameters), self._hear, self._backend
@@ -214,15 +215,16 @@ def _flood(address: tuple[str, int]) -> None:
     packet = encode_osc("/livegen/temperature")
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sender:
         sender.setblocking(False)
-        next_s = time.perf_counter()
+        clock = MonotonicClock()
+        due_ns = clock.now_ns()
         while True:
             for _ in range(FLOOD_PACKETS_PER_S // 200):
                 try:
                     sender.sendto(packet, address)
                 except OSError:
                     break
-            next_s += 1 / 200
-            time.sleep(max(0.0, next_s - time.perf_counter()))
+            due_ns += 1_000_000_000 // 200
+            time.sleep(max(0, due_ns - clock.now_ns()) / 1e9)
 
 
 @contextmanager
@@ -249,7 +251,7 @@ def osc_flood(address: tuple[str, int]) -> AbstractContextManager[None]:
 def resident_mb(pids: list[int]) -> float | None:
     """Resident memory of these processes together, in MB; None where the system has no `ps`."""
     try:
-        listed = subprocess.run(
+        listed = subprocess.run(  # noqa: S603 - our own process numbers
             ["ps", "-o", "rss=", "-p", ",".join(map(str, pids))],  # noqa: S607 - part of every POSIX system
             capture_output=True,
             text=True,

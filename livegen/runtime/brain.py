@@ -32,7 +32,7 @@ class BrainSpec:
 
 
 def brain_main(spec: BrainSpec, control: Connection) -> None:
-    """Entry of the brain's process; returns when the supervisor has gone. SIGTERM ends it at once: it holds nothing that sounds."""
+    """Entry of the brain's process; returns when the supervisor has gone. SIGTERM ends it at once, since nothing of it sounds."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     try:
         band = Band(open_generator(spec.model, spec.provider))
@@ -66,11 +66,11 @@ def serve(link: Connection, band: Band, beat: Callable[[], None]) -> None:
     while True:
         beat()
         if link.poll(HEARTBEAT_S):
-            handle(link, band, link.recv())
+            handle(link, band, link.recv(), beat)
 
 
-def handle(link: Connection, band: Band, message: Any) -> None:
-    """One message of the performer."""
+def handle(link: Connection, band: Band, message: Any, beat: Callable[[], None]) -> None:
+    """One message of the performer; beats where it may take long."""
     match message:
         case Observe(event):
             band.observe(event)
@@ -85,3 +85,4 @@ def handle(link: Connection, band: Band, message: Any) -> None:
             band.reset()
             for event in events:
                 band.observe(event)
+                beat()

@@ -152,4 +152,3 @@ class Demo:
             return
         pulse = Fraction(round((self._transport.exact_pulse_at(time_ns) - self._begin) * 1000), 1000)
         self._recording.parts[part].append((pulse, message))
-

@@ -40,9 +40,7 @@ class Desk:
         self._performer: Connection | None = None
         settings, _ = build_registry(spec.styles).defaults().with_changes(spec.settings)
         endpoint = Endpoint(settings, version=__version__, started_ns=self._clock.now_ns())
-        self.server = OscServer(
-            endpoint, now_ns=self._clock.now_ns, on_command=self._command, host=spec.host, port=spec.port
-        )
+        self.server = OscServer(endpoint, now_ns=self._clock.now_ns, on_command=self._command, host=spec.host, port=spec.port)
 
     def serve(self, link: Connection, shared: SharedState) -> None:
         """Pass on what the performer says until it goes.

@@ -1,10 +1,11 @@
-"""Links between processes: the performer listens, brain and desk call. Nothing here ever blocks the performer's owner thread."""
+"""Links between processes: the performer listens, brain and desk call. Nothing here blocks the performer's owner thread."""
 
 from __future__ import annotations
 
 import os
 import threading
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from multiprocessing import AuthenticationError, current_process, parent_process
 from multiprocessing.connection import Client, Connection, Listener, Pipe, wait
@@ -20,6 +21,9 @@ QUEUE_LIMIT = 4096
 
 
 CALL_PAUSE_S = 0.05
+
+BACKLOG = 16
+"""Callers that may wait to be accepted; with too few, the call by which the hub wakes itself could block."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,33 +129,35 @@ class Hub:
         self._inbox = inbox
         self._now_ns = now_ns
         self._closing = False
-        if os.name == "posix":
-            # What a killed predecessor left behind would make the bind fail.
-            Path(address).unlink(missing_ok=True)
         self._address = address
-        self._listener = Listener(address, authkey=bytes(current_process().authkey))
-        self._thread = threading.Thread(target=self._accept, name="hub", daemon=True)
+        self._listener: Listener | None = None
+        self._thread: threading.Thread | None = None
 
     def start(self) -> None:
-        """Begin to accept."""
+        """Listen and begin to accept. Not earlier: whoever calls and is not accepted waits, and cannot beat meanwhile."""
+        if os.name == "posix":
+            # What a killed predecessor left behind would make the bind fail.
+            Path(self._address).unlink(missing_ok=True)
+        self._listener = Listener(self._address, backlog=BACKLOG, authkey=bytes(current_process().authkey))
+        self._thread = threading.Thread(target=self._accept, args=(self._listener,), name="hub", daemon=True)
         self._thread.start()
 
     def close(self) -> None:
-        """Stop accepting; links that are up stay up, also those whose `LinkUp` still waits in the inbox."""
+        """Stop accepting; links that are up stay up, also those whose `LinkUp` still waits in the inbox. Idempotent."""
         self._closing = True
-        try:
+        if self._listener is None or self._thread is None:
+            return
+        with suppress(OSError):
             # Accepting blocks without a time limit; a caller who hangs up before saying who he is wakes it.
             Client(self._address).close()
-        except OSError:
-            pass
-        if self._thread.ident is not None:
-            self._thread.join(1.0)
+        self._thread.join(1.0)
         self._listener.close()
+        self._listener = None
 
-    def _accept(self) -> None:
+    def _accept(self, listener: Listener) -> None:
         while not self._closing:
             try:
-                connection = self._listener.accept()
+                connection = listener.accept()
                 hello = connection.recv()
             except (OSError, EOFError, AuthenticationError):
                 continue
@@ -170,7 +176,7 @@ def supervised() -> bool:
 
 
 def call(address: str, role: str, beat: Callable[[], None]) -> Connection:
-    """Call the performer, which may be starting or being restarted; tries every 50 ms, and beats, as long as the supervisor lives.
+    """Call the performer, which may be starting; tries every 50 ms, and beats, as long as the supervisor lives.
 
     Raises:
         DeviceError: the supervisor has gone.

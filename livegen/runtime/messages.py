@@ -73,7 +73,6 @@ class AnswerTiming:
     delay_beats: float
 
 
-
 @dataclass(frozen=True, slots=True)
 class PortsOpen:
     """The performer plays: its ports' names (empty where there is none), and the monotonic time of its first beat."""

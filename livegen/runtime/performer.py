@@ -140,8 +140,8 @@ class Performer:
         self._open_input()
         self._supervisor.start()
         self._hub.start()
-        names = [port.name if port is not None else "" for port in (self._input, self._output)]
-        self._supervisor.post(PortsOpen(*names, self._engine.transport.ns_at(0)))
+        input_name, output_name = (port.name if port is not None else "" for port in (self._input, self._output))
+        self._supervisor.post(PortsOpen(input_name, output_name, self._engine.transport.ns_at(0)))
         # From here on nothing that is kept is ever garbage; without the freeze a full collection stops the music for 60 ms.
         gc.collect()
         gc.freeze()
@@ -221,6 +221,7 @@ class Performer:
             case GeneratorReady(name):
                 self._brain_ready, self._brain_name = True, name
                 self._supervisor.post(message)
+                self._tell_health()
             case Change(values):
                 self._change(values)
             case Panic():
@@ -268,6 +269,7 @@ class Performer:
             self._counters["brain_losses"] += 1
             self._asked_ns.clear()
             self._engine.receive(GeneratorLost(), self._clock.now_ns())
+            self._tell_health()
 
     # --- what goes out ---
 

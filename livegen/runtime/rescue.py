@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from livegen.core.errors import DeviceError
 from livegen.core.ledger import Ledger
 from livegen.core.midi import release_all
 from livegen.devices.clock import Clock
@@ -14,9 +13,9 @@ from livegen.runtime.config import Config
 class Rescue:
     """A second way to the synth, open before it is needed.
 
-    JACK takes seconds to bury a killed client (ten times its client timeout for each) and opens no other meanwhile, so a port that
-    is opened after the death is late; and what is sent before the burial may be lost, so the supervisor sends until the next
-    performer is there. There is nothing to do where the daemon plays to its own virtual port: that dies with the performer.
+    JACK takes seconds to bury a killed client (ten times its client timeout for each) and opens no other meanwhile, so a port
+    that is opened after the death is late; and what is sent before the burial may be lost, so the supervisor sends until the
+    next performer is there. There is nothing to do where the daemon plays to its own virtual port: that dies with the performer.
 
     Single-threaded; belongs to the supervisor.
     """
@@ -40,7 +39,7 @@ class Rescue:
             self._port = self._backend.open_output(self._config.output)
 
     def release(self, ledger: Ledger) -> None:
-        """End every note in the ledger of a dead performer. The ledger is kept: the next performer ends them again and clears it.
+        """End every note in the ledger of a dead performer, and keep it: the next performer ends them again and clears it.
 
         Raises:
             DeviceError: the port has gone too.

@@ -30,6 +30,8 @@ class SharedState:
         self._memory = memory
         self._owner = owner
         buffer = memory.buf
+        if buffer is None:
+            raise ValueError("the shared block is closed")
         self._beats = np.frombuffer(buffer, dtype=np.int64, count=len(ROLES))
         self.ledger = Ledger.over(buffer[_HEARTBEAT_BYTES:])
 

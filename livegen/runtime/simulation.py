@@ -39,7 +39,7 @@ class Session:
     """What came of a simulation.
 
     Attributes:
-        tracks: the agent's messages by part, with positions in pulses.
+        tracks: the agent's messages by part, with positions in pulses, to a thousandth.
         plans: every plan that was made, in order.
         answers: in order.
         counters: the engine's.
@@ -124,7 +124,7 @@ class Simulation:
             match effect:
                 case Send(due_ns, message):
                     if (part := self._parts.get(getattr(message, "channel", -1))) is not None and _is_note(message):
-                        self._session.tracks[part].append((self._engine.transport.exact_pulse_at(due_ns), message))
+                        self._session.tracks[part].append((self._position(due_ns), message))
                 case Observe(event):
                     self._band.observe(event)
                 case Ask(request) | Overdue(request):
@@ -136,6 +136,10 @@ class Simulation:
                     self._band.discard(plan_id)
                 case Answered(phrase_end_ns, due_ns):
                     self._answered(phrase_end_ns, due_ns)
+
+    def _position(self, time_ns: int) -> Fraction:
+        """Where that is in pulses, to a thousandth: times are whole nanoseconds, but what is due on a pulse stands on it."""
+        return Fraction(round(self._engine.transport.exact_pulse_at(time_ns) * 1000), 1000)
 
     def _answered(self, phrase_end_ns: int, due_ns: int) -> None:
         transport = self._engine.transport

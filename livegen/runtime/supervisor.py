@@ -119,17 +119,18 @@ class Supervisor:
             if role in ready.waiting:
                 self._children[role] = self._spawn(role)
         try:
-            while ready.waiting:
-                if self._clock.now_ns() - started_ns > within_s * 1e9:
-                    raise StartError(f"not ready after {within_s:g} s: still waiting for {', '.join(sorted(ready.waiting))}")
-                self._await_start(ready)
+            while ready.waiting and not self._stopping:
+                self._await_start(ready, started_ns + round(within_s * 1e9))
             self._rescue.open()
-        except LivegenError:
+        except BaseException:
+            # Also for a broken pipe in `report`, say: nothing may be left behind.
             self.stop()
             raise
         return (self._clock.now_ns() - started_ns) / 1e9
 
-    def _await_start(self, ready: _Ready) -> None:
+    def _await_start(self, ready: _Ready, until_ns: int) -> None:
+        if self._clock.now_ns() > until_ns:
+            raise StartError(f"not ready in time: still waiting for {', '.join(sorted(ready.waiting))}")
         for child, message in self._incoming(LOOK_S):
             match message:
                 case StartFailed(reason):
@@ -169,6 +170,8 @@ class Supervisor:
     def request_stop(self) -> None:
         """Make `run` return; any thread or signal handler may call."""
         self._stopping = True
+        if self._wake_out.closed:
+            return  # asked again after the end, as by a second Ctrl-C
         self._wake_out.send_bytes(b".")
 
     def tell_performer(self, message: Any) -> None:
@@ -190,14 +193,16 @@ class Supervisor:
             self._children["performer"].process.join(STOP_S)
         for child in self._children.values():
             self._end(child)
+        if self._wake_out.closed:
+            return
         if self._children:
             self._release_orphans(self._clock.now_ns())
-            self._rescue.close()
-            self._children.clear()
-            self._shared.close()
-            self._wake_in.close()
-            self._wake_out.close()
-            shutil.rmtree(self._folder, ignore_errors=True)
+        self._rescue.close()
+        self._children.clear()
+        self._shared.close()
+        self._wake_in.close()
+        self._wake_out.close()
+        shutil.rmtree(self._folder, ignore_errors=True)
 
     # --- children ---
 

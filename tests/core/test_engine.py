@@ -375,7 +375,7 @@ class TestEndings:
         assert note_ons(stage.advance(20)) == []
         assert stage.engine.next_deadline_ns() is None
         stage.play(60, 0.25)
-        stage.advance(0.8)
+        stage.advance(0.4)
         stage.answer(lead(0, 64))
         assert note_ons(stage.advance(1))
 

@@ -20,7 +20,8 @@ PHRASE = [60, 62, 64, 65, 67]
 @pytest.fixture(scope="class")
 def stage(jack_server: JackServer) -> Iterator[tuple[Daemon, Peer]]:
     """One daemon and one peer for the tests that break nothing."""
-    with daemon("--backend", "jack", "--bpm", "120") as started, peer() as player:
+    # The daemon ends first: a client that is closed while it is played to can crash in libjack.
+    with peer() as player, daemon("--backend", "jack", "--bpm", "120") as started:
         player.connect()
         yield started, player
 
@@ -150,7 +151,7 @@ def send_panic() -> None:
 
 class TestDeath:
     def test_a_killed_brain_is_replaced_and_nothing_hangs(self, jack_server: JackServer) -> None:
-        with daemon("--backend", "jack", "--mode", "accompany") as started, peer() as player:
+        with peer() as player, daemon("--backend", "jack", "--mode", "accompany") as started:
             player.connect()
             player.play([60, 64, 67, 72], 0.5)
             assert player.ear.wait_for(sounding_of, 5)
@@ -168,9 +169,9 @@ class TestDeath:
 
     def test_a_killed_performer_leaves_no_note_on_a_synth_that_outlives_it(self, jack_server: JackServer) -> None:
         with peer() as player:
-            player.be_a_synth()
-            with daemon("--backend", "jack", "--mode", "accompany", "--out", "synth") as started:
-                player.connect(hear=False)
+            synth = player.be_a_synth()
+            with daemon("--backend", "jack", "--mode", "accompany", "--out", synth) as started:
+                player.connect()
                 player.play([60, 64, 67, 72], 0.5)
                 assert player.ear.wait_for(sounding_of, 5)
                 os.kill(started.children()["performer"], signal.SIGKILL)

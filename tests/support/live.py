@@ -17,6 +17,10 @@ from typing import Any
 from pythonosc.osc_message import OscMessage
 from pythonosc.osc_message_builder import OscMessageBuilder
 
+from livegen.devices.clock import MonotonicClock
+from livegen.devices.ports import InputPort, OutputPort
+from livegen.devices.rtmidi_ports import RtMidiBackend
+
 NOTE_ON, NOTE_OFF = 0x90, 0x80
 LEAD, CHORDS, BASS, DRUMS = 0, 1, 2, 9
 
@@ -52,9 +56,9 @@ class Ear:
     heard: list[Heard] = field(default_factory=list)
     changed: threading.Condition = field(default_factory=threading.Condition)
 
-    def __call__(self, event: tuple[list[int], float], _: Any = None) -> None:
+    def hear(self, data: bytes, _: int) -> None:
         with self.changed:
-            self.heard.append(Heard(time.perf_counter(), tuple(event[0])))
+            self.heard.append(Heard(time.perf_counter(), tuple(data)))
             self.changed.notify_all()
 
     def since(self, time_s: float) -> list[Heard]:
@@ -82,31 +86,32 @@ def sounding_of(heard: list[Heard]) -> set[tuple[int, int]]:
 
 
 class Peer:
-    """Another JACK client: an output that plays to the daemon, an input that hears it."""
+    """A JACK client of its own: an output that plays to the daemon, an input that hears it."""
 
     def __init__(self) -> None:
-        import rtmidi  # noqa: PLC0415 - read through the module, so that the leak guard sees what is opened
-
         self.ear = Ear()
-        self._out = rtmidi.MidiOut(rtmidi.API_UNIX_JACK, name="peer out")
-        self._in = rtmidi.MidiIn(rtmidi.API_UNIX_JACK, name="peer in")
-        self._in.ignore_types(False, False, False)
-        self._in.set_callback(self.ear)
+        self._backend = RtMidiBackend("jack", MonotonicClock(), "peer")
+        self._out: OutputPort | None = None
+        self._in: InputPort | None = None
 
-    def be_a_synth(self) -> None:
-        """Offer a port of our own that the daemon may play to: like hardware, it outlives the daemon."""
-        self._in.open_virtual_port("synth")
+    def be_a_synth(self) -> str:
+        """Offer a port of our own that the daemon may play to; like hardware, it outlives the daemon. Its name."""
+        self._in = self._backend.open_input(None, self.ear.hear, lambda error: None)
+        return "peer:livegen in"
 
-    def connect(self, *, hear: bool = True) -> None:
-        self._out.open_port(_port(self._out.get_ports(), "livegen in"))
-        if hear:
-            self._in.open_port(_port(self._in.get_ports(), "livegen out"))
+    def connect(self) -> None:
+        """Play to the daemon, and hear it unless it plays to us already."""
+        self._out = self._backend.open_output("livegen:livegen in")
+        if self._in is None:
+            self._in = self._backend.open_input("livegen:livegen out", self.ear.hear, lambda error: None)
 
     def press(self, pitch: int, velocity: int = 80) -> None:
-        self._out.send_message([NOTE_ON, pitch, velocity])
+        assert self._out is not None
+        self._out.send(bytes([NOTE_ON, pitch, velocity]))
 
     def release(self, pitch: int) -> None:
-        self._out.send_message([NOTE_OFF, pitch, 0])
+        assert self._out is not None
+        self._out.send(bytes([NOTE_OFF, pitch, 0]))
 
     def play(self, pitches: list[int], seconds: float = 0.2) -> None:
         """A line in equal notes, in real time."""
@@ -118,14 +123,9 @@ class Peer:
             pause.wait(seconds * 0.1)
 
     def close(self) -> None:
-        self._in.cancel_callback()
-        for client in (self._in, self._out):
-            client.close_port()
-            client.delete()
-
-
-def _port(names: list[str], wanted: str) -> int:
-    return next(index for index, name in enumerate(names) if wanted in name)
+        for resource in (self._in, self._out, self._backend):
+            if resource is not None:
+                resource.close()
 
 
 class Daemon:

@@ -1,0 +1,161 @@
+"""The configuration: checked once, with the place and the remedy in the message."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from livegen.core.engine import CHANNELS
+from livegen.core.errors import ConfigError
+from livegen.core.events import Part
+from livegen.core.parameters import build_registry
+from livegen.runtime.config import BACKENDS, PROVIDERS, Config, checked, read_config, with_table
+
+
+@pytest.fixture
+def write(tmp_path: Path):
+    def write(text: str | bytes) -> Path:
+        path = tmp_path / "livegen.toml"
+        path.write_bytes(text if isinstance(text, bytes) else text.encode())
+        return path
+
+    return write
+
+
+WHOLE = """
+backend = "jack"
+input = "Keystation"
+output = "Synth"
+model = "markov"
+provider = "cuda"
+seed = 7
+osc_host = "0.0.0.0"
+osc_port = 9000
+
+[channels]
+bass = 5
+
+[parameters]
+mode = "accompany"
+temperature = 1
+"style/jazz" = 0.5
+
+[parameters.tempo]
+bpm = 97.5
+"""
+
+
+class TestReading:
+    def test_every_key_can_be_set(self, write) -> None:
+        config = read_config(write(WHOLE))
+        assert config == Config(
+            backend="jack",
+            input="Keystation",
+            output="Synth",
+            model="markov",
+            provider="cuda",
+            seed=7,
+            osc_host="0.0.0.0",  # noqa: S104 - only read
+            osc_port=9000,
+            channels={**CHANNELS, Part.BASS: 4},
+            parameters={"mode": "accompany", "temperature": 1, "style/jazz": 0.5, "tempo/bpm": 97.5},
+        )
+
+    def test_what_is_not_said_keeps_its_default(self, write) -> None:
+        assert read_config(write("")) == Config()
+        assert read_config(write("seed = 3")) == Config(seed=3)
+
+    def test_a_missing_file_is_named(self, tmp_path: Path) -> None:
+        with pytest.raises(ConfigError, match=r"nowhere\.toml: there is no such file"):
+            read_config(tmp_path / "nowhere.toml")
+
+    def test_a_folder_cannot_be_read(self, tmp_path: Path) -> None:
+        with pytest.raises(ConfigError, match="cannot be read"):
+            read_config(tmp_path)
+
+    def test_bytes_that_are_no_text_cannot_be_read(self, write) -> None:
+        with pytest.raises(ConfigError, match="cannot be read"):
+            read_config(write(b'model = "\xff\xfe"'))
+
+    @pytest.mark.parametrize(
+        ("text", "line"),
+        [("seed = 1\nmodel = first\n", 2), ("seed = 1\n\n\n[channels\n", 4), ("seed = 1\nseed = 2\n", 2), ('a = "x\n', 1)],
+    )
+    def test_what_is_not_toml_is_refused_with_its_line(self, write, text: str, line: int) -> None:
+        with pytest.raises(ConfigError, match=rf"livegen\.toml: not TOML: .*line {line}"):
+            read_config(write(text))
+
+    def test_what_is_wrong_inside_names_the_file(self, write) -> None:
+        with pytest.raises(ConfigError, match=r"livegen\.toml: seed: -1 is negative"):
+            read_config(write("seed = -1"))
+
+
+class TestValues:
+    def test_an_unknown_key_is_refused_and_the_known_are_listed(self) -> None:
+        with pytest.raises(ConfigError, match=r"unknown key 'modle'; there are backend, input, .*parameters"):
+            with_table(Config(), {"modle": "first"})
+
+    @pytest.mark.parametrize(
+        ("table", "message"),
+        [
+            ({"seed": "7"}, "seed: wants a whole number, not '7'"),
+            ({"seed": 7.0}, "seed: wants a whole number, not 7.0"),
+            ({"seed": True}, "seed: wants a whole number, not True"),
+            ({"model": 3}, "model: wants a text in quotes, not 3"),
+            ({"input": ["a"]}, "input: wants a text in quotes"),
+            ({"channels": 4}, "channels: wants a table, not 4"),
+            ({"parameters": "tempo"}, "parameters: wants a table"),
+            ({"channels": {"lead": "1"}}, r"channels\.lead: wants a MIDI channel 1\.\.16, not '1'"),
+            ({"channels": {"lead": True}}, r"channels\.lead: wants a MIDI channel"),
+            ({"channels": {"lead": 0}}, r"channels\.lead: wants a MIDI channel"),
+            ({"channels": {"lead": 17}}, r"channels\.lead: wants a MIDI channel"),
+            ({"channels": {"guitar": 1}}, r"channels\.guitar: unknown part; there are lead, chords, bass, drums"),
+            ({"backend": "oss"}, f"backend: 'oss' is not one of {', '.join(BACKENDS)}"),
+            ({"provider": "gpu"}, f"provider: 'gpu' is not one of {', '.join(PROVIDERS)}"),
+            ({"osc_port": -1}, r"osc_port: -1 is not in 0\.\.65535"),
+            ({"osc_port": 65536}, r"osc_port: 65536 is not in 0\.\.65535"),
+            ({"seed": -1}, "seed: -1 is negative"),
+        ],
+    )
+    def test_a_wrong_value_is_refused_with_its_name_and_what_is_wanted(self, table: dict[str, object], message: str) -> None:
+        with pytest.raises(ConfigError, match=message):
+            with_table(Config(), table)
+
+    def test_channels_are_counted_from_1_by_people_and_from_0_inside(self) -> None:
+        channels = with_table(Config(), {"channels": {"lead": 16, "drums": 1}}).channels
+        assert channels == {**CHANNELS, Part.LEAD: 15, Part.DRUMS: 0}
+
+    def test_a_table_goes_over_what_was_set_before(self) -> None:
+        """As options of the command line go over the file."""
+        config = with_table(with_table(Config(), {"seed": 1, "model": "markov"}), {"seed": 2})
+        assert (config.seed, config.model) == (2, "markov")
+
+    def test_options_are_checked_too(self) -> None:
+        with pytest.raises(ConfigError, match="backend"):
+            checked(Config(backend="oss"))
+        assert checked(Config()) == Config()
+
+
+class TestParameters:
+    def test_they_become_the_settings_to_begin_with(self) -> None:
+        config = with_table(Config(), {"parameters": {"tempo": {"bpm": 90}, "part": {"lead": False}, "style/jazz": 1.0}})
+        settings = config.settings(build_registry(("jazz",)))
+        assert (settings.tempo_bpm, settings["part/lead"], settings.heaviest_style) == (90.0, False, "jazz")
+
+    @pytest.mark.parametrize(
+        ("parameters", "message"),
+        [
+            ({"tempo": {"bmp": 90}}, r"\[parameters\] no parameter is named 'tempo/bmp'"),
+            ({"style/jazz": 1.0}, r"\[parameters\] no parameter is named 'style/jazz'"),
+            ({"mode": "duel"}, r"\[parameters\] mode: wants one of"),
+            ({"thru": [1]}, r"\[parameters\] thru: wants on or off"),
+            ({"temperature": "hot"}, r"\[parameters\] temperature: wants a number"),
+            ({"tempo": {"bpm": 900}}, r"\[parameters\] tempo/bpm: 900 is above 300 bpm.*write a value in range"),
+        ],
+    )
+    def test_what_the_stage_would_clamp_the_file_must_not_hold(self, parameters: dict[str, object], message: str) -> None:
+        """At start every fault is fatal: nobody should find out on stage that the file says something else."""
+        config = with_table(Config(), {"parameters": parameters})
+        with pytest.raises(ConfigError, match=message):
+            config.settings(build_registry())
