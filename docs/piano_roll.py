@@ -177,16 +177,14 @@ class Roll:
                 if line.first <= reply.since < line.last:
                     self.mark(line, reply)
         height = round(self.lines[-1].bottom + GAP)
-        head = f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {WIDTH} {height}" width="{WIDTH}" height="{height}" role="img"'
-        return "\n".join(
-            [
-                f'{head} font-family="system-ui, Helvetica, Arial, sans-serif">',
-                "<title>A livegen session as a piano roll</title>",
-                f'<rect width="{WIDTH}" height="{height}" fill="#ffffff"/>',
-                *self.parts,
-                "</svg>\n",
-            ]
-        )
+        size = f'viewBox="0 0 {WIDTH} {height}" width="{WIDTH}" height="{height}"'
+        font = 'font-family="system-ui, Helvetica, Arial, sans-serif"'
+        head = [
+            f'<svg xmlns="http://www.w3.org/2000/svg" {size} role="img" {font}>',
+            "<title>A livegen session as a piano roll</title>",
+            f'<rect width="{WIDTH}" height="{height}" fill="#ffffff"/>',
+        ]
+        return "\n".join([*head, *self.parts, "</svg>\n"])
 
     def legend(self) -> None:
         """Who has which colour."""

@@ -36,9 +36,8 @@ class LSTMModel(nn.Module):
         self.config = config
         self.embed = EventEmbedding(config.embedding, len(config.styles))
         self.drop = nn.Dropout(config.dropout)
-        self.lstm = nn.LSTM(
-            config.embedding, config.hidden, config.layers, batch_first=True, dropout=config.dropout if config.layers > 1 else 0.0
-        )
+        between = config.dropout if config.layers > 1 else 0.0
+        self.lstm = nn.LSTM(config.embedding, config.hidden, config.layers, batch_first=True, dropout=between)
         self.heads = Heads(config.hidden, config.head)
 
     def forward(self, rows: Tensor, style: Tensor, state: State | None = None) -> tuple[Tensor, State]:

@@ -97,10 +97,11 @@ class Heads(nn.Module):
     def __init__(self, hidden: int, width: int) -> None:
         super().__init__()
         self.trunk = nn.ModuleDict({name: nn.Linear(hidden, width) for name in v.HEADS})
-        self.given = nn.ModuleDict({
-            name: nn.ModuleDict({other: make_table(other, GIVEN_SIZE[other], width, 0.5 * width**-0.5) for other in HEAD_GIVEN[name]})
-            for name in v.HEADS
-        })
+        std = 0.5 * width**-0.5
+        tables = {
+            name: {other: make_table(other, GIVEN_SIZE[other], width, std) for other in HEAD_GIVEN[name]} for name in v.HEADS
+        }
+        self.given = nn.ModuleDict({name: nn.ModuleDict(given) for name, given in tables.items()})
         self.out = nn.ModuleDict({name: nn.Linear(width, v.SIZE[name]) for name in v.HEADS})
 
     def logits(self, name: str, hidden: Tensor, given: Tensor) -> Tensor:

@@ -206,9 +206,8 @@ class Engine:
 
     def _stop_planning(self, now_ns: int) -> None:
         self._awaiting = None
-        position = self.transport.whole_pulse_at(now_ns)
-        self._schedule.drop_windows_after(position)
-        thrown = self._planner.reset(position)
+        self._schedule.drop_windows_after(self.transport.whole_pulse_at(now_ns))
+        thrown = self._planner.reset()
         if thrown is not None:
             self._effects.append(Discard(thrown))
 

@@ -29,10 +29,9 @@ class Planner:
         self._planned: dict[int, int] = {}
         """Window of every plan that was accepted and has not begun, by number: what a yield takes back."""
 
-    def reset(self, from_pulse: int) -> int | None:
+    def reset(self) -> int | None:
         """Forget the stint; the number of the first plan that is thrown away with it, None if none is."""
-        thrown = [plan_id for plan_id, window in self._planned.items() if window > from_pulse]
-        thrown += [plan_id for plan_id in self._open if plan_id not in thrown]
+        thrown = [*self._planned, *self._open]
         self._next_window = None
         self._open.clear()
         self._overdue.clear()

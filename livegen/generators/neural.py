@@ -133,7 +133,8 @@ class NeuralGenerator:
     def _logits(self, name: str, given: Mapping[str, int]) -> FloatArray:
         """What the heads say of a field after the last event, [classes]."""
         known = np.array([[given.get(column, 0) for column in GIVEN]], dtype=np.int64)
-        return self._session.heads(self._hidden, known)[name][0]
+        logits: FloatArray = self._session.heads(self._hidden, known)[name][0]
+        return logits
 
     def _feed(self, event: Event, hide: bool = False) -> None:
         row = self._encoder.encode(event)

@@ -35,16 +35,18 @@ STRENGTH = 4.0
 PARTS = 4
 _START = 0
 
-SHAPES: Mapping[str, tuple[int, ...]] = MappingProxyType({
-    "kind": (1, 7, 7, 7),
-    "root": (1, MOVES + 1, MOVES + 1, MOVES),
-    "quality": (1, MOVES + 1, v.SIZE["quality"], v.SIZE["quality"]),
-    "part": (1, 5, 5, 5),
-    "pulse": (PARTS, v.SIZE["pulse"], v.SIZE["pulse"], v.SIZE["pulse"]),
-    "pitch": (PARTS, INTERVALS + 1, INTERVALS + 1, INTERVALS),
-    "duration": (PARTS, v.SIZE["duration"], v.SIZE["duration"], v.SIZE["duration"]),
-    "velocity": (PARTS, v.SIZE["velocity"], v.SIZE["velocity"], v.SIZE["velocity"]),
-})
+SHAPES: Mapping[str, tuple[int, ...]] = MappingProxyType(
+    {
+        "kind": (1, 7, 7, 7),
+        "root": (1, MOVES + 1, MOVES + 1, MOVES),
+        "quality": (1, MOVES + 1, v.SIZE["quality"], v.SIZE["quality"]),
+        "part": (1, 5, 5, 5),
+        "pulse": (PARTS, v.SIZE["pulse"], v.SIZE["pulse"], v.SIZE["pulse"]),
+        "pitch": (PARTS, INTERVALS + 1, INTERVALS + 1, INTERVALS),
+        "duration": (PARTS, v.SIZE["duration"], v.SIZE["duration"], v.SIZE["duration"]),
+        "velocity": (PARTS, v.SIZE["velocity"], v.SIZE["velocity"], v.SIZE["velocity"]),
+    }
+)
 """Table of each field: part, symbol before last, last symbol, symbol; symbol 0 of a context is "none yet"."""
 
 _NO_PAIR = (_START, _START)
@@ -151,7 +153,7 @@ class Ngram:
     def _symbol_probabilities(self, name: str, part: int, context: tuple[int, int]) -> Probabilities:
         older, newer = context
         levels = (self._order_0[name][part], self._order_1[name][part, newer], self.tables[name][part, older, newer])
-        estimate = _BASES[name]
+        estimate: Probabilities = _BASES[name]
         for counts in levels:
             estimate = (counts + STRENGTH * estimate) / (counts.sum() + STRENGTH)
         return estimate

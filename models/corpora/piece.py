@@ -1,7 +1,8 @@
 """A piece of music as training sees it: one player's line, the parts around it, the chords, on a beat grid.
 
 All positions and lengths are pulses, 24 to the beat, from pulse 0. In compound metres (6/8, 9/8, 12/8) the beat is the dotted
-quarter; in simple metres it is the written beat (quarter, or half in 2/2). Bar lines fall at `bar_offset + k * beats_per_bar * 24`.
+quarter; in simple metres it is the written beat (quarter, or half in 2/2). Bar lines fall at `bar_offset + k * beats_per_bar *
+24`.
 """
 
 from __future__ import annotations

@@ -442,6 +442,13 @@ class TestContext:
         stage.press(62)
         assert stage.discarded == []
 
+    def test_a_window_of_which_nothing_was_played_is_taken_back(self, stage: Stage) -> None:
+        """The player comes in just after it began, before the engine woke to play it."""
+        stage.answer(lead(0, 64))
+        stage.clock.set(BEAT_NS + 1)
+        assert note_ons(stage.press(62)) == []
+        assert stage.discarded == [1]
+
     def test_an_answer_that_ends_takes_back_what_never_came(self, stage: Stage) -> None:
         """The stage was silent then, so the context must be."""
         stage.advance(8)

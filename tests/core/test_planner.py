@@ -118,7 +118,7 @@ class TestAnswers:
     def test_after_a_reset_old_numbers_are_stale_and_new_ones_higher(self) -> None:
         planner = Planner(0)
         before = [request for _, request in asked(planner, FOREVER, 2 * BEAT_NS)]
-        planner.reset(0)
+        planner.reset()
         after = [request for _, request in asked(planner, FOREVER, 2 * BEAT_NS)]
         assert not any(planner.accept(plan_for(request)) for request in before)
         assert min(request.plan_id for request in after) > max(request.plan_id for request in before)
@@ -156,8 +156,8 @@ class TestAnswers:
         thrown = [
             request.plan_id for index, request in enumerate(requests) if index not in answered or request.window > position
         ]
-        assert planner.reset(position) == min(thrown, default=None)
-        assert planner.reset(position) is None
+        assert planner.reset() == min(thrown, default=None)
+        assert planner.reset() is None
 
 
 class TestOverdue:

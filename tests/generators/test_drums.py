@@ -80,8 +80,9 @@ def test_half_windows_make_the_same_bar_as_whole_ones(beats_per_bar: int, style:
 
 
 def test_a_window_that_begins_off_the_beat_crosses_the_bar_line_in_time() -> None:
-    hits = [(note.onset, note.pitch) for note in drum_notes(request_for(7, 4))]
-    assert hits == [(0, HAT), (12, KICK), (12, HAT)]
+    for last_half_beat, beats_per_bar in [(7, 4), (5, 3)]:
+        hits = [(note.onset, note.pitch) for note in drum_notes(request_for(last_half_beat, beats_per_bar))]
+        assert hits == [(0, HAT), (12, KICK), (12, HAT)]
 
 
 def test_a_heavier_style_wins() -> None:

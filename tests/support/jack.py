@@ -26,7 +26,7 @@ class JackServer:
         self._process: subprocess.Popen[bytes] | None = None
 
     def start(self) -> None:
-        # --timeout: the server waits up to ten times this long for each killed client before it admits a new one; 500 by default.
+        # --timeout: the server waits up to ten times this long for each killed client before it admits a new one.
         # --sync: by default the server does not wait for a client that misses its cycle, and then MIDI is lost and doubled (200
         # notes at once on 2 cores without real-time priority: in 130 of 200 rounds; with --sync in none).
         # setpriv: a test process that is killed takes its server along.
