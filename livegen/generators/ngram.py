@@ -17,7 +17,8 @@ import numpy as np
 import numpy.typing as npt
 
 from livegen.core import vocabulary as v
-from livegen.core.stream import Row
+from livegen.core.events import Part
+from livegen.core.stream import Row, parts_of
 
 Counts = npt.NDArray[np.uint32]
 Probabilities = npt.NDArray[np.float64]
@@ -33,21 +34,29 @@ STRENGTH = 4.0
 """How many observations a context needs before it outweighs the shorter one."""
 
 PARTS = 4
+KINDS_BEFORE = v.SIZE["kind"] + PARTS + 1
+"""What can stand before a kind: none, the kinds, a note of each part (a lead ends sooner than a chord), and a tick that wants
+no harmony, after which no chord comes."""
+
 _START = 0
+_TICK_ALONE = KINDS_BEFORE - 1
 
 SHAPES: Mapping[str, tuple[int, ...]] = MappingProxyType(
     {
-        "kind": (1, 7, 7, 7),
+        "kind": (1, KINDS_BEFORE, KINDS_BEFORE, v.SIZE["kind"]),
         "root": (1, MOVES + 1, MOVES + 1, MOVES),
         "quality": (1, MOVES + 1, v.SIZE["quality"], v.SIZE["quality"]),
-        "part": (1, 5, 5, 5),
+        "part": (1, v.SIZE["parts"], v.SIZE["part"], v.SIZE["part"]),
         "pulse": (PARTS, v.SIZE["pulse"], v.SIZE["pulse"], v.SIZE["pulse"]),
         "pitch": (PARTS, INTERVALS + 1, INTERVALS + 1, INTERVALS),
         "duration": (PARTS, v.SIZE["duration"], v.SIZE["duration"], v.SIZE["duration"]),
         "velocity": (PARTS, v.SIZE["velocity"], v.SIZE["velocity"], v.SIZE["velocity"]),
     }
 )
-"""Table of each field: part, symbol before last, last symbol, symbol; symbol 0 of a context is "none yet"."""
+"""Table of each field: part, symbol before last, last symbol, symbol; symbol 0 of a context is "none yet".
+
+For a part the parts that the window wants stand in place of the symbol before last.
+"""
 
 _NO_PAIR = (_START, _START)
 
@@ -78,9 +87,9 @@ class Memory:
         if kind not in _FOLLOWED:
             return self
         pairs = dict(self.pairs)
-        _push(pairs, "kind", 0, kind)
+        _push(pairs, "kind", 0, _kind_before(row))
         if kind == v.KIND["TICK"]:
-            pairs["part", 0] = _NO_PAIR
+            pairs["part", 0] = (int(row[v.COLUMN["parts"]]), _START)
             for part in range(PARTS):
                 pairs["pulse", part] = _NO_PAIR
         elif kind == v.KIND["CHORD"]:
@@ -93,7 +102,7 @@ class Memory:
 
     def _after_note(self, pairs: dict[tuple[str, int], tuple[int, int]], row: Row) -> Memory:
         part, pitch = int(row[v.COLUMN["part"]]) - 1, int(row[v.COLUMN["pitch"]]) - 1
-        _push(pairs, "part", 0, part + 1)
+        pairs["part", 0] = (self.pair("part")[0], part + 1)
         _push(pairs, "pitch", part, 1 + _interval(self.pitches[part], pitch))
         for name in ("pulse", "duration", "velocity"):
             if klass := int(row[v.COLUMN[name]]):
@@ -171,7 +180,8 @@ def _base(name: str) -> Probabilities:
         base[[v.KIND["CHORD"], v.KIND["NOTE"], v.KIND["END"]]] = 1.0
     elif name not in ("root", "pitch"):
         base[0] = 0.0
-    return base / base.sum()
+    probabilities: Probabilities = base / base.sum()
+    return probabilities
 
 
 _BASES = {name: _base(name) for name in SHAPES}
@@ -205,6 +215,16 @@ def _move(before: int, after: int) -> int:
 def _interval(before: int, after: int) -> int:
     """Symbol of going from one pitch to another; SPAN where there is none before."""
     return SPAN if before < 0 else min(INTERVALS - 1, max(0, after - before + SPAN))
+
+
+def _kind_before(row: Row) -> int:
+    """The context symbol of an event's kind."""
+    kind = int(row[0])
+    if kind == v.KIND["NOTE"]:
+        return v.SIZE["kind"] + int(row[v.COLUMN["part"]]) - 1
+    if kind == v.KIND["TICK"] and not parts_of(int(row[v.COLUMN["parts"]])) & {Part.CHORDS, Part.BASS}:
+        return _TICK_ALONE
+    return kind
 
 
 def _push(pairs: dict[tuple[str, int], tuple[int, int]], name: str, part: int, symbol: int) -> None:

@@ -32,7 +32,7 @@ class BrainSpec:
 
 
 def brain_main(spec: BrainSpec, control: Connection) -> None:
-    """Entry of the brain's process; returns when the supervisor has gone. SIGTERM ends it at once, since nothing of it sounds."""
+    """Entry of the brain's process; returns when the supervisor has gone. SIGTERM ends it: nothing of it sounds."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     try:
         band = Band(open_generator(spec.model, spec.provider))

@@ -13,9 +13,10 @@ from livegen.runtime.config import Config
 class Rescue:
     """A second way to the synth, open before it is needed.
 
-    JACK takes seconds to bury a killed client (ten times its client timeout for each) and opens no other meanwhile, so a port
-    that is opened after the death is late; and what is sent before the burial may be lost, so the supervisor sends until the
-    next performer is there. There is nothing to do where the daemon plays to its own virtual port: that dies with the performer.
+    JACK takes seconds to bury a killed client (ten times its client timeout for each) and opens no other meanwhile, so a
+    port that is opened after the death is late; and what is sent before the burial may be lost, so the supervisor sends until
+    the next performer is there. There is nothing to do where the daemon plays to its own virtual port: that dies with the
+    performer.
 
     Single-threaded; belongs to the supervisor.
     """
