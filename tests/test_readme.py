@@ -293,7 +293,7 @@ class TestDesign:
         assert [(name, int(size)) for name, size in shown] == [(field.name, field.size) for field in v.FIELDS]
 
     def test_its_events_are_the_grammar(self, design: str) -> None:
-        shown = re.findall(r"^\| `([A-Z]+)` \| ([\w, ]*) \|", design, re.MULTILINE)
+        shown = re.findall(r"^\| `([A-Z]+)` \|([\w, ]*)\|", design, re.MULTILINE)
         assert {kind: tuple(filter(None, listed.strip().split(", "))) for kind, listed in shown} == v.GRAMMAR
 
 

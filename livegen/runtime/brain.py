@@ -70,19 +70,20 @@ def serve(link: Connection, band: Band, beat: Callable[[], None]) -> None:
 
 
 def handle(link: Connection, band: Band, message: Any, beat: Callable[[], None]) -> None:
-    """One message of the performer; beats where it may take long."""
-    match message:
-        case Observe(event):
-            band.observe(event)
-        case Ask(request):
-            try:
-                link.send(band.plan(request))
-            except LivegenError as error:
-                link.send(Failed(request.plan_id, str(error)))
-        case Discard(plan_id):
-            band.discard(plan_id)
-        case History(events):
-            band.reset()
-            for event in events:
+    """One message of the performer; beats where it may take long. What the model cannot take is reported and left out."""
+    plan_id = message.request.plan_id if isinstance(message, Ask) else None
+    try:
+        match message:
+            case Observe(event):
                 band.observe(event)
-                beat()
+            case Ask(request):
+                link.send(band.plan(request))
+            case Discard(first):
+                band.discard(first)
+            case History(events):
+                band.reset()
+                for event in events:
+                    band.observe(event)
+                    beat()
+    except LivegenError as error:
+        link.send(Failed(plan_id, str(error)))

@@ -22,6 +22,9 @@ QUEUE_LIMIT = 4096
 
 CALL_PAUSE_S = 0.05
 
+HELLO_S = 1.0
+"""How long a caller may take to say who he is."""
+
 BACKLOG = 16
 """Callers that may wait to be accepted; with too few, the call by which the hub wakes itself could block."""
 
@@ -158,13 +161,15 @@ class Hub:
         while not self._closing:
             try:
                 connection = listener.accept()
-                hello = connection.recv()
+                # Others wait meanwhile: who has nothing to say is hung up on.
+                hello = connection.recv() if connection.poll(HELLO_S) else None
             except (OSError, EOFError, AuthenticationError):
                 continue
             if isinstance(hello, Hello) and not self._closing:
                 link = Link(connection, hello.role, self._inbox, self._now_ns, hello.pid)
-                link.start()
+                # In this order, or its first message could arrive before it.
                 self._inbox.put(LinkUp(link))
+                link.start()
             else:
                 connection.close()
 

@@ -32,9 +32,9 @@ class History:
 
 @dataclass(frozen=True, slots=True)
 class Failed:
-    """The brain could not make a plan; the reason, for the read-out."""
+    """The brain could not make a plan, or (None) take an event in; the reason, for the read-out."""
 
-    plan_id: int
+    plan_id: int | None
     reason: str
 
 

@@ -20,7 +20,8 @@ from livegen.core.effects import Answered, Ask, Discard, Effect, GeneratorLost, 
 from livegen.core.engine import Engine
 from livegen.core.errors import DeviceError, InputError, LivegenError
 from livegen.core.events import PlayerEvent
-from livegen.core.midi import NoteOn, encode, parse, release_all
+from livegen.core.ledger import Owner
+from livegen.core.midi import NoteOff, NoteOn, encode, parse, release_all
 from livegen.core.parameters import Settings, Value, build_registry
 from livegen.core.plans import Plan, PlanRequest
 from livegen.devices.clock import MonotonicClock
@@ -133,9 +134,7 @@ class Performer:
         self._running = True
         self._rounds = 0
         settings, _ = build_registry(spec.styles).defaults().with_changes(spec.settings)
-        self._engine = Engine(
-            settings, self._clock.now_ns(), self._shared.ledger, seed=spec.config.seed, channels=spec.config.channels
-        )
+        self._engine = Engine(settings, self._clock.now_ns(), seed=spec.config.seed, channels=spec.config.channels)
 
     def start(self) -> None:
         """Open the ports and begin to accept calls.
@@ -145,7 +144,6 @@ class Performer:
         """
         self._backend = self._spec.backend or open_backend(self._spec.config.backend, self._clock)
         self._open_output()
-        self._release_inherited()
         self._open_input()
         self._supervisor.start()
         self._hub.start()
@@ -301,13 +299,20 @@ class Performer:
                     self._supervisor.post(AnswerTiming(phrase_end_ns, delay_ns, self._engine.transport.beats(delay_ns)))
 
     def _send(self, effect: Send) -> None:
-        if self._output is None:
-            return
+        """Send one message. The shared ledger counts a note in before it goes out and out after its end has gone, so that whoever
+        releases it for us releases a note too many rather than one too few."""
+        message, held = effect.message, self._shared.ledger
+        if isinstance(message, NoteOn) and not held.holds(Owner.GENERATED, message.channel, message.pitch):
+            held.add(Owner.GENERATED, message.channel, message.pitch)
         try:
-            self._output.send(encode(effect.message))
+            if self._output is None:
+                raise DeviceError("the output is gone")
+            self._output.send(encode(message))
         except DeviceError:
             self._counters["sends_failed"] += 1
             return
+        if isinstance(message, NoteOff):
+            held.remove(Owner.GENERATED, message.channel, message.pitch)
         if effect.part is not None and isinstance(effect.message, NoteOn):
             self._schedule_error.add(self._clock.now_ns() - effect.due_ns)
 
@@ -339,9 +344,10 @@ class Performer:
     def _open_output(self) -> None:
         if self._backend is not None:
             self._output = self._backend.open_output(self._spec.config.output)
+            self._release_left_over()
 
-    def _release_inherited(self) -> None:
-        """A performer that was killed left its notes in the ledger: end them before anything else."""
+    def _release_left_over(self) -> None:
+        """End what a killed performer, or a port that had gone, has left in the shared ledger, before anything else is sent."""
         ledger = self._shared.ledger
         sounding = list(ledger.sounding())
         ledger.clear()
@@ -363,6 +369,7 @@ class Performer:
             self._input.close()
             self._input = None
             self._engine.receive(InputLost(), now_ns)
+            self._perform(self._engine.tick(now_ns))
         if self._output is not None and not self._output.alive:
             self._output.close()
             self._output = None

@@ -99,7 +99,7 @@ def _pop909(folder: Path, name: str, seed: int) -> None:
 
 def _irish(folder: Path, name: str, seed: int) -> None:
     accents = (105, 80, 95, 80)
-    tune = [(beat, pitch, accents[beat % 4], 1) for beat, pitch in enumerate(melody_of(seed))]
+    tune = [(beat, pitch, accents[beat % 4], length) for beat, pitch, _, length in _line(melody_of(seed))]
     _write_midi(folder / f"{name}.mid", {"tune": tune})
 
 
@@ -115,7 +115,8 @@ def _lieder(folder: Path, name: str, seed: int) -> None:
 
 
 def _line(pitches: Sequence[int]) -> Notes:
-    return [(beat, pitch, 80, 1) for beat, pitch in enumerate(pitches)]
+    """A note a beat, but every second bar ends with a long one, and with it a phrase."""
+    return [(beat, pitch, 80, 1 + (beat % 8 == 6)) for beat, pitch in enumerate(pitches) if beat % 8 != 7]
 
 
 def _write_midi(path: Path, tracks: dict[str, Notes]) -> None:

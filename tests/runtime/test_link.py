@@ -82,11 +82,12 @@ class TestHub:
             link.close()
 
     def test_two_callers_have_a_link_each(self, address: str, inbox: SimpleQueue[Any]) -> None:
-        with dial(address) as brain, dial(address) as desk:
+        with dial(address) as brain:
             brain.send(Hello("brain", 1))
-            desk.send(Hello("desk", 2))
-            links = [come_up(inbox), come_up(inbox)]
-            assert sorted(link.role for link in links) == ["brain", "desk"]
+            with dial(address) as desk:
+                desk.send(Hello("desk", 2))
+                links = [come_up(inbox), come_up(inbox)]
+            assert [link.role for link in links] == ["brain", "desk"]
             for link in links:
                 link.close()
 
@@ -98,6 +99,12 @@ class TestHub:
             with pytest.raises(EOFError):
                 stranger.recv()
         assert inbox.empty()
+
+    def test_who_says_nothing_does_not_keep_the_others_out(self, address: str, inbox: SimpleQueue[Any]) -> None:
+        with dial(address) as silent, dial(address) as peer:
+            peer.send(Hello("brain", 1))
+            come_up(inbox).close()
+            assert silent.poll(WAIT_S), "hung up on"
 
     def test_who_does_not_know_the_key_is_not_let_in(self, address: str, inbox: SimpleQueue[Any]) -> None:
         with pytest.raises(multiprocessing.AuthenticationError):

@@ -1,0 +1,346 @@
+"""The whole daemon on in-memory ports: real processes, real time, real kills. Nothing hangs, nothing is left behind."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import multiprocessing
+import os
+import shutil
+import signal
+import socket
+import tempfile
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from support.live import ask_osc
+
+from livegen.core.errors import DeviceError, ModelError
+from livegen.core.midi import NoteOff, NoteOn, encode, parse
+from livegen.core.parameters import Value
+from livegen.devices.clock import MonotonicClock
+from livegen.devices.memory import memory_cable
+from livegen.generators.model_files import bundled_directory
+from livegen.runtime.config import Config
+from livegen.runtime.messages import AnswerTiming, Change, DeskReady, GeneratorReady, Health, PortsOpen, Restarted, State
+from livegen.runtime.supervisor import StartError, Supervisor
+
+pytestmark = pytest.mark.processes
+
+LIMIT_S = 20.0
+LEAD, CHORDS, DRUMS, PLAYER = 0, 1, 9, 5
+ROLES = ("performer", "brain", "desk")
+NOW_NS = MonotonicClock().now_ns
+
+
+def free_port() -> int:
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+        return port
+
+
+def traces() -> set[str]:
+    """Shared memory and folders of every daemon on this machine."""
+    shared = Path("/dev/shm")  # noqa: S108 - where Linux keeps shared memory
+    return {str(path) for path in [*shared.glob("psm_*"), *Path(tempfile.gettempdir()).glob("livegen-*")]}
+
+
+class Rig:
+    """A supervisor on this thread, and the player at the other end of the cable."""
+
+    def __init__(self, model: str = "scripted", osc_port: int | None = None, **parameters: Value) -> None:
+        backend, self.peer = memory_cable()
+        self._backend = backend
+        self.port = free_port() if osc_port is None else osc_port
+        self.said: list[Any] = []
+        named = {name.replace("__", "/"): value for name, value in parameters.items()}
+        self.supervisor = Supervisor(
+            Config(model=model, osc_port=self.port, parameters=named), self.said.append, backend
+        )
+
+    def until(self, condition: Callable[[], object], limit_s: float = LIMIT_S) -> float:
+        """Run the daemon until something has come true; seconds that it took."""
+        began_ns = NOW_NS()
+        while not condition():
+            assert NOW_NS() - began_ns < limit_s * 1e9, self.said[-5:]
+            self.supervisor.look(0.01)
+        return (NOW_NS() - began_ns) / 1e9
+
+    def run(self, seconds: float) -> None:
+        self.supervisor.run(NOW_NS() + round(seconds * 1e9))
+
+    def play(self, *pitches: int, seconds: float = 0.1) -> None:
+        for pitch in pitches:
+            self.peer.send(encode(NoteOn(PLAYER, pitch, 80)))
+            self.run(seconds * 0.9)
+            self.peer.send(encode(NoteOff(PLAYER, pitch)))
+            self.run(seconds * 0.1)
+
+    def heard(self, since_ns: int = 0) -> list[tuple[int, Any]]:
+        """When the daemon sent what, so far."""
+        return [(time_ns, parse(data)) for data, time_ns in self.peer.arrived() if time_ns >= since_ns]
+
+    def onsets(self, channel: int, since_ns: int = 0) -> list[int]:
+        return [
+            time_ns for time_ns, message in self.heard(since_ns) if isinstance(message, NoteOn) and message.channel == channel
+        ]
+
+    def sounding(self) -> set[tuple[int, int]]:
+        held: set[tuple[int, int]] = set()
+        for _, message in self.heard():
+            match message:
+                case NoteOn(channel, pitch):
+                    held.add((channel, pitch))
+                case NoteOff(channel, pitch):
+                    held.discard((channel, pitch))
+        return held
+
+    def count(self, kind: type) -> int:
+        return sum(isinstance(message, kind) for message in self.said)
+
+    def health(self, name: str) -> Value | None:
+        """The latest reading of that name."""
+        latest = next((message for message in reversed(self.said) if isinstance(message, Health)), Health(()))
+        return dict(latest.values).get(name)
+
+    def accompanied(self) -> None:
+        """Play until the band is heard and a note of it sounds."""
+        self.play(60, 64, 67)
+        self.until(lambda: self.onsets(CHORDS) and self.onsets(DRUMS))
+        self.until(self.sounding)
+
+    def close(self) -> None:
+        self.supervisor.stop()
+        self._backend.close()
+        self.peer.close()
+
+
+@pytest.fixture(autouse=True)
+def nothing_is_left() -> Iterator[None]:
+    """No process, no shared memory, no folder outlives a test."""
+    before = traces()
+    yield
+    assert not multiprocessing.active_children()
+    # Another daemon of this machine may have begun meanwhile; it is not ours if it is not gone with our processes.
+    assert not [name for name in traces() - before if str(os.getpid()) in name]
+
+
+@pytest.fixture
+def rig() -> Iterator[Callable[..., Rig]]:
+    made: list[Rig] = []
+
+    def make(*, start: bool = True, **options: Any) -> Rig:
+        made.append(Rig(**options))
+        if start:
+            made[-1].supervisor.start(LIMIT_S)
+        return made[-1]
+
+    yield make
+    for one in made:
+        one.close()
+
+
+MakeRig = Callable[..., Rig]
+
+
+class TestPlaying:
+    def test_it_starts_answers_and_stops(self, rig: MakeRig) -> None:
+        before = traces()
+        stage = rig()
+        assert {type(message) for message in stage.said} >= {PortsOpen, GeneratorReady, DeskReady}
+        assert len(traces() - before) >= 2
+        assert set(stage.supervisor.pids()) == {"supervisor", *ROLES}
+        stage.play(60, 64, 67)
+        stage.until(lambda: stage.onsets(LEAD))
+        stage.until(lambda: stage.count(AnswerTiming))
+        stage.until(stage.sounding)
+        began_ns = NOW_NS()
+        stage.supervisor.stop()
+        stage.supervisor.stop()
+        assert NOW_NS() - began_ns < 3e9
+        assert not stage.sounding()
+        assert not multiprocessing.active_children()
+        stage.supervisor.request_stop()
+
+    def test_stopping_frees_what_it_took(self, rig: MakeRig) -> None:
+        stage = rig()
+        address, name = stage.supervisor._address, stage.supervisor._shared.name.name
+        stage.supervisor.stop()
+        assert not Path(address).parent.exists()
+        assert not (Path("/dev/shm") / name).exists()  # noqa: S108 - where Linux keeps shared memory
+
+    def test_stopping_before_the_start_frees_it_too(self, rig: MakeRig) -> None:
+        stage = rig(start=False)
+        folder = Path(stage.supervisor._address).parent
+        assert folder.exists()
+        stage.supervisor.stop()
+        assert not folder.exists()
+
+    def test_it_can_be_told_to_stop_from_anywhere(self, rig: MakeRig) -> None:
+        stage = rig(osc_port=0)
+        signal.signal(signal.SIGALRM, lambda *_: stage.supervisor.request_stop())
+        signal.setitimer(signal.ITIMER_REAL, 0.1)
+        began_ns = NOW_NS()
+        stage.supervisor.run(NOW_NS() + round(LIMIT_S * 1e9))
+        signal.signal(signal.SIGALRM, signal.SIG_DFL)
+        assert NOW_NS() - began_ns < 5e9
+
+    def test_without_osc_there_is_no_desk(self, rig: MakeRig) -> None:
+        assert set(rig(osc_port=0).supervisor.pids()) == {"supervisor", "performer", "brain"}
+
+
+class TestKills:
+    def test_a_killed_brain_is_replaced_and_the_music_goes_on(self, rig: MakeRig) -> None:
+        stage = rig(osc_port=0, mode="accompany")
+        stage.accompanied()
+        held, killed_ns = stage.sounding(), NOW_NS()
+        os.kill(stage.supervisor.pids()["brain"], signal.SIGKILL)
+        stage.until(lambda: not held & stage.sounding())
+        assert NOW_NS() - killed_ns < 1e9, "a note hung"
+        stage.until(lambda: stage.count(GeneratorReady) == 2)
+        assert Restarted("brain", -signal.SIGKILL) in stage.said
+        ready_ns = NOW_NS()
+        stage.play(62, 65)
+        stage.until(lambda: stage.onsets(CHORDS, ready_ns) and stage.onsets(DRUMS, ready_ns))
+        stage.until(lambda: stage.health("brain_losses") == 1)
+        assert stage.supervisor.restarts == {"brain": 1}
+
+    def test_while_the_brain_is_away_the_fallback_plays(self, rig: MakeRig) -> None:
+        """The drums keep their beat: no gap of more than a beat and a half, whatever the restart takes."""
+        stage = rig(osc_port=0, mode="accompany")
+        stage.accompanied()
+        killed_ns = NOW_NS()
+        os.kill(stage.supervisor.pids()["brain"], signal.SIGKILL)
+        stage.play(60, 64, 67, 72, seconds=0.4)
+        beats = stage.onsets(DRUMS, killed_ns - 500_000_000)
+        assert len(beats) > 3
+        assert max(later - earlier for earlier, later in zip(beats, beats[1:], strict=False)) < 0.75e9
+
+    def test_a_killed_desk_moves_no_note_and_osc_is_back(self, rig: MakeRig) -> None:
+        stage = rig(mode="accompany")
+        stage.accompanied()
+        assert ask_osc("/livegen/mode", port=stage.port) == ["accompany"]
+        performer, killed_ns = stage.supervisor.pids()["performer"], NOW_NS()
+        os.kill(stage.supervisor.pids()["desk"], signal.SIGKILL)
+        stage.play(60, 64, 67, 72, seconds=0.4)
+        stage.until(lambda: stage.count(DeskReady) == 2)
+        beats = stage.onsets(DRUMS, killed_ns - 500_000_000)
+        assert max(later - earlier for earlier, later in zip(beats, beats[1:], strict=False)) < 0.75e9
+        stage.until(lambda: stage.health("pid/desk") == stage.supervisor.pids()["desk"])
+        assert ask_osc("/livegen/ping", "back", port=stage.port)[0] == "back"
+        assert ask_osc("/livegen/mode", port=stage.port) == ["accompany"]
+        assert stage.supervisor.pids()["performer"] == performer
+        assert stage.health("brain_losses") == stage.health("plans_failed") == 0
+
+    def test_a_killed_performer_comes_back_with_the_settings_and_releases_what_hung(self, rig: MakeRig) -> None:
+        stage = rig(mode="accompany")
+        stage.supervisor.tell_performer(Change((("temperature", 0.4), ("tempo/bpm", 101.0))))
+        stage.until(lambda: stage.count(State))
+        stage.accompanied()
+        killed_ns = NOW_NS()
+        os.kill(stage.supervisor.pids()["performer"], signal.SIGKILL)
+        stage.until(lambda: stage.count(PortsOpen) == 2)
+        assert Restarted("performer", -signal.SIGKILL) in stage.said
+        stage.until(lambda: not stage.sounding())
+        stage.until(lambda: stage.count(GeneratorReady) == 2)
+        stage.play(62, 65)
+        stage.until(lambda: stage.onsets(CHORDS, killed_ns) and stage.onsets(DRUMS, killed_ns))
+        stage.until(lambda: stage.health("pid/desk") == stage.supervisor.pids()["desk"])
+        assert ask_osc("/livegen/temperature", port=stage.port) == [pytest.approx(0.4)]
+        assert ask_osc("/livegen/tempo/bpm", port=stage.port) == [pytest.approx(101)]
+        assert stage.supervisor.restarts == {"performer": 1}, "brain and desk wait for it and live"
+
+    def test_a_refused_change_is_counted_and_changes_nothing(self, rig: MakeRig) -> None:
+        stage = rig(osc_port=0)
+        stage.supervisor.tell_performer(Change((("temperature", 0.4), ("nonsense", 1.0))))
+        stage.until(lambda: stage.health("refused_changes") == 1)
+        assert not stage.count(State)
+
+    @pytest.mark.parametrize("role", ROLES)
+    def test_a_hung_process_is_replaced(self, rig: MakeRig, role: str) -> None:
+        """Stopped as by a debugger: its heart does not beat, and within about two seconds there is another."""
+        stage = rig(mode="accompany")
+        ready = {"performer": PortsOpen, "brain": GeneratorReady, "desk": DeskReady}[role]
+        stage.until(lambda: stage.health("pid/desk") and stage.health("pid/brain"))
+        hung = stage.supervisor.pids()[role]
+        os.kill(hung, signal.SIGSTOP)
+        took_s = stage.until(lambda: stage.supervisor.restarts[role])
+        assert took_s < 3
+        stage.until(lambda: stage.count(ready) == 2)
+        assert stage.supervisor.pids()[role] != hung
+        stage.accompanied()
+        assert stage.supervisor.restarts == {role: 1}
+
+    def test_a_hung_performer_does_not_hold_up_the_end(self, rig: MakeRig) -> None:
+        stage = rig()
+        for role in ROLES:
+            os.kill(stage.supervisor.pids()[role], signal.SIGSTOP)
+        began_ns = NOW_NS()
+        stage.supervisor.stop()
+        assert NOW_NS() - began_ns < 5e9
+
+
+class TestFailures:
+    def test_a_taken_osc_port_ends_the_start(self, rig: MakeRig) -> None:
+        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as holder:
+            holder.bind(("127.0.0.1", 0))
+            stage = rig(start=False, osc_port=holder.getsockname()[1])
+            with pytest.raises(StartError, match=rf"127\.0\.0\.1:{stage.port} .*another OSC port"):
+                stage.supervisor.start(LIMIT_S)
+        assert not multiprocessing.active_children()
+
+    def test_a_model_that_only_the_brain_can_refuse_ends_the_start(self, rig: MakeRig, tmp_path: Path) -> None:
+        model = Path(shutil.copytree(bundled_directory() / "first", tmp_path / "odd"))
+        data = (model / "heads.onnx").read_bytes()
+        document = json.loads((model / "model.json").read_text())
+        document["step"] |= {"sha256": hashlib.sha256(data).hexdigest(), "bytes": len(data)}
+        (model / document["step"]["file"]).write_bytes(data)
+        (model / "model.json").write_text(json.dumps(document))
+        stage = rig(start=False, model=str(model), osc_port=0)
+        with pytest.raises(StartError, match="odd"):
+            stage.supervisor.start(LIMIT_S)
+        assert not multiprocessing.active_children()
+
+    def test_a_model_that_is_not_there_begins_nothing(self) -> None:
+        before = traces()
+        with pytest.raises(ModelError, match="nowhere"):
+            Rig(model="nowhere")
+        assert traces() <= before or not multiprocessing.active_children()
+
+    def test_a_start_that_takes_too_long_is_given_up(self, rig: MakeRig) -> None:
+        stage = rig(start=False, osc_port=0)
+        with pytest.raises(StartError, match="still waiting for brain, performer"):
+            stage.supervisor.start(within_s=0.0)
+        assert not multiprocessing.active_children()
+
+    def test_a_player_who_has_gone_is_survived(self, rig: MakeRig) -> None:
+        """The cable is pulled: the daemon counts it and waits; it ends when told."""
+        stage = rig(osc_port=0, mode="accompany")
+        stage.accompanied()
+        stage.peer.close()
+        stage.until(lambda: stage.health("sends_failed") or stage.health("sounding") == 0)
+        assert not stage.supervisor.restarts
+
+    def test_what_fails_in_our_own_report_leaves_nothing(self, rig: MakeRig) -> None:
+        """As a terminal that has gone does: printing raises."""
+        stage = rig(start=False, osc_port=0)
+
+        def broken(_: object) -> None:
+            raise BrokenPipeError
+
+        stage.supervisor._report = broken
+        with pytest.raises(BrokenPipeError):
+            stage.supervisor.start(LIMIT_S)
+        assert not multiprocessing.active_children()
+
+
+def test_a_cable_that_has_been_closed_cannot_be_played(rig: MakeRig) -> None:
+    stage = rig(osc_port=0)
+    stage.supervisor.stop()
+    stage._backend.close()
+    with pytest.raises(DeviceError):
+        for _ in range(100_000):
+            stage.peer.send(b"\xfe")
