@@ -10,7 +10,7 @@ has heard that note yet), the same with the accompaniment two bars late, and the
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
@@ -24,8 +24,8 @@ FRAME = PULSES_PER_BEAT // 4
 """Pulses of a frame."""
 
 BOOTSTRAPS = 2000
+"""Resamplings behind an interval."""
 
-Floats = npt.NDArray[np.float64]
 Sounding = tuple[float, int, float]
 """Begin in pulses, pitch 0..127, length in pulses."""
 Chords = Sequence[tuple[int, int, ChordSymbol]]
@@ -145,33 +145,28 @@ def mean(values: Iterable[float]) -> float:
     return float(np.mean(known)) if known else np.nan
 
 
-def bootstrap(size: int, statistic: Callable[[npt.NDArray[np.int64]], float], seed: int) -> tuple[float, float]:
-    """A 95 % percentile interval over resampled units (works, songs).
-
-    Args:
-        size: number of units.
-        statistic: what is estimated, from the indices of the units drawn.
-        seed: the same seed gives the same interval.
-    """
-    rng = np.random.default_rng(seed)
-    drawn = np.array([statistic(rng.integers(0, size, size)) for _ in range(BOOTSTRAPS)]) if size else np.empty(0)
-    drawn = drawn[~np.isnan(drawn)]
-    low, high = np.percentile(drawn, [2.5, 97.5]) if len(drawn) else (np.nan, np.nan)
-    return float(low), float(high)
-
-
-def mean_interval(values: Sequence[float], seed: int) -> tuple[float, float]:
+def mean_interval(values: Iterable[float], seed: int) -> tuple[float, float]:
     """The 95 % interval of a mean over songs; a NaN is a song that says nothing."""
     known = np.array([value for value in values if not np.isnan(value)])
-    return bootstrap(len(known), lambda drawn: float(known[drawn].mean()), seed)
+    return ratio_interval(known, np.ones(len(known)), seed)
 
 
-def ratio_interval(totals: Sequence[float], counts: Sequence[float], seed: int) -> tuple[float, float]:
-    """The 95 % interval of a sum over a sum, such as nats over notes, by work."""
+def ratio_interval(totals: npt.ArrayLike, counts: npt.ArrayLike, seed: int) -> tuple[float, float]:
+    """The 95 % percentile bootstrap interval of a sum over a sum, such as nats over notes.
+
+    Args:
+        totals: what is summed above, by unit (work, song).
+        counts: what is summed below, by unit, not negative.
+        seed: the same seed gives the same interval.
+
+    Returns:
+        The interval's ends, NaN if there are no units.
+    """
     above, below = np.asarray(totals, dtype=np.float64), np.asarray(counts, dtype=np.float64)
-
-    def ratio(drawn: npt.NDArray[np.int64]) -> float:
-        whole = below[drawn].sum()
-        return float(above[drawn].sum() / whole) if whole else np.nan
-
-    return bootstrap(len(above), ratio, seed)
+    if not below.any():
+        return np.nan, np.nan
+    drawn = np.random.default_rng(seed).integers(0, len(above), (BOOTSTRAPS, len(above)))
+    whole = below[drawn].sum(axis=1)
+    ratios = above[drawn].sum(axis=1)[whole > 0] / whole[whole > 0]
+    low, high = np.percentile(ratios, [2.5, 97.5])
+    return float(low), float(high)

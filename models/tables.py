@@ -43,7 +43,8 @@ def tables(findings: Findings) -> list[Table]:
     """Everything that was found, a table a question."""
     made = []
     if likelihood := findings.get("likelihood"):
-        made += [_nats_table(likelihood, findings), _field_table(likelihood)]
+        made.append(_nats_table(likelihood, findings))
+        made += [_field_table(group, likelihood[group]["systems"]) for group in ("accompany", "respond") if group in likelihood]
     for corpus, found in (findings.get("accompaniment") or {}).items():
         made.append(_accompaniment_table(corpus, found, findings))
     return made
@@ -67,13 +68,13 @@ def _nats_table(likelihood: Mapping[str, Any], findings: Findings) -> Table:
     return Table(title, header, rows)
 
 
-def _field_table(likelihood: Mapping[str, Any]) -> Table:
-    found = likelihood["all"]["systems"]
+def _field_table(role: str, systems: Mapping[str, Any]) -> Table:
+    title = f"The same in role {role} by field: nats a note, adding up to the row `{role}` above."
     rows = [
-        (name, *(figure(found[system]["fields"][name]["nats_per_note"], 3) for system in SYSTEMS))
-        for name in found[SYSTEMS[0]]["fields"]
+        (name, *(figure(systems[system]["fields"][name]["nats_per_note"], 3) for system in SYSTEMS))
+        for name in systems[SYSTEMS[0]]["fields"]
     ]
-    return Table("The same in all takes by field: nats a note, adding up to the row `all` above.", ("field", *SYSTEMS), rows)
+    return Table(title, ("field", *SYSTEMS), rows)
 
 
 def _accompaniment_table(corpus: str, found: Mapping[str, Any], findings: Findings) -> Table:

@@ -12,6 +12,7 @@ import xml.etree.ElementTree as ET
 from collections.abc import Iterator
 from dataclasses import fields
 from pathlib import Path
+from textwrap import dedent
 
 import mido
 import pytest
@@ -36,8 +37,9 @@ PITCHES = (64, 64, 65, 67, 67, 65, 64, 62, 60, 60, 62, 64)
 
 
 def blocks(language: str) -> list[str]:
-    """The fenced blocks of a language."""
-    return re.findall(rf"^```{language}\n(.*?)^```$", README, re.MULTILINE | re.DOTALL)
+    """The fenced blocks of a language, those inside lists too."""
+    found = re.findall(rf"^ *```{language}\n(.*?)^ *```$", README, re.MULTILINE | re.DOTALL)
+    return [dedent(block) for block in found]
 
 
 def lines() -> list[str]:
@@ -271,16 +273,23 @@ class TestConfiguration:
 
 class TestCorpora:
     @pytest.fixture
-    def trained_on(self) -> list[str]:
+    def trained_on(self) -> dict[str, float]:
+        """The corpora of the bundled model and their shares."""
         recipe = tomllib.loads((ROOT / "models/recipes/first.toml").read_text(encoding="utf-8"))
-        return list(recipe["data"]["weights"])
+        weights: dict[str, float] = recipe["data"]["weights"]
+        return weights
 
-    def test_each_is_named_with_its_source(self, trained_on: list[str]) -> None:
-        registry = (ROOT / "NOTICE").read_text(encoding="utf-8")
+    def test_each_is_named_with_its_source(self, trained_on: dict[str, float]) -> None:
+        notice = (ROOT / "NOTICE").read_text(encoding="utf-8")
         for name in trained_on:
             row = next(line for line in README.splitlines() if line.startswith(f"| `{name}` |"))
             (home,) = re.findall(r"\((https://[^)]+)\)", row)
-            assert home in registry, f"NOTICE does not name {home}"
+            assert home in notice, f"NOTICE does not name {home}"
+
+    @pytest.mark.parametrize("page", ["docs/corpora.md", "livegen/pretrained/first/CARD.md"])
+    def test_their_shares_are_those_of_the_recipe(self, page: str, trained_on: dict[str, float]) -> None:
+        shown = re.findall(r"\| (\d+) % \|$", (ROOT / page).read_text(encoding="utf-8"), re.MULTILINE)
+        assert sorted(int(share) for share in shown) == sorted(round(100 * share) for share in trained_on.values())
 
 
 class TestDesign:

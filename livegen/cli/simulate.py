@@ -56,7 +56,7 @@ def _report(config: Config, settings: Settings, performance: Performance, sessio
     return {
         "model": config.model,
         "seed": config.seed,
-        "settings": dict(settings.items()),
+        "settings": dict(settings.items()) | {"tempo/bpm": performance.tempi[0][1], "beats_per_bar": performance.beats_per_bar},
         "player": {
             "messages": len(performance.messages),
             "beats": round(float(performance.end / 24), 3),

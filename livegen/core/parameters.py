@@ -330,7 +330,7 @@ _PLAYING = (
     Parameter("temperature", "float", 0.9, 0, 2, "", (), "How bold the choice of notes is: 0 plays safe, 2 is wild."),
     Parameter("top_p", "float", 0.95, 0.05, 1, "", (), "Keeps the likeliest notes up to this share of probability."),
     Parameter("min_p", "float", 0.02, 0, 1, "", (), "Drops notes less likely than this share of the likeliest."),
-    Parameter("tempo/bpm", "float", 120.0, 20, 300, "bpm", (), "The tempo while no external clock runs."),
+    Parameter("tempo/bpm", "float", 120.0, 20, 300, "bpm", (), "The tempo."),
     Parameter("beats_per_bar", "int", 4, 1, 12, "beats", (), "The number of beats in a bar."),
     Parameter("lookahead", "float", 0.25, 0.1, 2, "beats", (), "How far ahead the accompaniment is planned."),
 )

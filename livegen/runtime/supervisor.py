@@ -208,8 +208,7 @@ class Supervisor:
         if "performer" in self._children:
             self.tell_performer(Stop())
             self._children["performer"].process.join(STOP_S)
-        for child in self._children.values():
-            self._end(child)
+        self._end_all()
         if self._wake_out.closed:
             return
         if self._children:
@@ -288,12 +287,17 @@ class Supervisor:
         fresh.young_deaths = child.young_deaths
         self._children[child.role] = fresh
 
-    def _end(self, child: _Child) -> None:
-        for end, patience_s in ((child.process.terminate, END_S), (child.process.kill, STOP_S)):
-            if child.process.is_alive():
-                end()
-                child.process.join(patience_s)
-        child.control.close()
+    def _end_all(self) -> None:
+        """End what still runs, first politely."""
+        for end, patience_s in ((SpawnProcess.terminate, END_S), (SpawnProcess.kill, STOP_S)):
+            alive = [child.process for child in self._children.values() if child.process.is_alive()]
+            for process in alive:
+                end(process)
+            until_ns = self._clock.now_ns() + round(patience_s * 1e9)
+            for process in alive:
+                process.join(max(0, until_ns - self._clock.now_ns()) / 1e9)
+        for child in self._children.values():
+            child.control.close()
 
     def _release_orphans(self, now_ns: int) -> None:
         """End the notes of a performer that can't, now and again until its successor is there."""

@@ -500,9 +500,7 @@ class TestDoctor:
         assert __version__ in found["machine"]["text"]
 
     @pytest.mark.usefixtures("no_server")
-    def test_a_port_in_use(
-        self, capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, taken_port: int
-    ) -> None:
+    def test_a_port_in_use(self, capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, taken_port: int) -> None:
         monkeypatch.setattr(doctor, "DEFAULTS", replace(DEFAULTS, osc_port=taken_port))
         assert main(["doctor", "--json"]) == 1
         osc = findings(capfd.readouterr().out)["OSC"]

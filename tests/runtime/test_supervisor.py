@@ -11,13 +11,14 @@ import signal
 import socket
 import tempfile
 from collections.abc import Callable, Iterator
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
 import pytest
 from support.live import ask_osc
 
-from livegen.core.errors import DeviceError, ModelError
+from livegen.core.errors import ModelError
 from livegen.core.midi import NoteOff, NoteOn, encode, parse
 from livegen.core.parameters import Value
 from livegen.devices.clock import MonotonicClock
@@ -42,12 +43,6 @@ def free_port() -> int:
         return port
 
 
-def traces() -> set[str]:
-    """Shared memory and folders of every daemon on this machine."""
-    shared = Path("/dev/shm")  # noqa: S108 - where Linux keeps shared memory
-    return {str(path) for path in [*shared.glob("psm_*"), *Path(tempfile.gettempdir()).glob("livegen-*")]}
-
-
 class Rig:
     """A supervisor on this thread, and the player at the other end of the cable."""
 
@@ -57,9 +52,9 @@ class Rig:
         self.port = free_port() if osc_port is None else osc_port
         self.said: list[Any] = []
         named = {name.replace("__", "/"): value for name, value in parameters.items()}
-        self.supervisor = Supervisor(
-            Config(model=model, osc_port=self.port, parameters=named), self.said.append, backend
-        )
+        self.supervisor = Supervisor(Config(model=model, osc_port=self.port, parameters=named), self.said.append, backend)
+        block = Path("/dev/shm", self.supervisor._shared.name.name)  # noqa: S108 - where Linux keeps shared memory
+        self._kept = [Path(self.supervisor._address).parent, block]
 
     def until(self, condition: Callable[[], object], limit_s: float = LIMIT_S) -> float:
         """Run the daemon until something has come true; seconds that it took."""
@@ -112,24 +107,19 @@ class Rig:
         self.until(lambda: self.onsets(CHORDS) and self.onsets(DRUMS))
         self.until(self.sounding)
 
+    def traces(self) -> list[Path]:
+        """What this daemon keeps outside its processes and is still there: the shared block, the folder of its socket."""
+        return [path for path in self._kept if path.exists()]
+
     def close(self) -> None:
         self.supervisor.stop()
         self._backend.close()
         self.peer.close()
 
 
-@pytest.fixture(autouse=True)
-def nothing_is_left() -> Iterator[None]:
-    """No process, no shared memory, no folder outlives a test."""
-    before = traces()
-    yield
-    assert not multiprocessing.active_children()
-    # Another daemon of this machine may have begun meanwhile; it is not ours if it is not gone with our processes.
-    assert not [name for name in traces() - before if str(os.getpid()) in name]
-
-
 @pytest.fixture
 def rig() -> Iterator[Callable[..., Rig]]:
+    """Make a rig; no process, shared memory or folder of it outlives the test."""
     made: list[Rig] = []
 
     def make(*, start: bool = True, **options: Any) -> Rig:
@@ -141,6 +131,8 @@ def rig() -> Iterator[Callable[..., Rig]]:
     yield make
     for one in made:
         one.close()
+    assert not multiprocessing.active_children()
+    assert not [path for one in made for path in one.traces()]
 
 
 MakeRig = Callable[..., Rig]
@@ -148,10 +140,8 @@ MakeRig = Callable[..., Rig]
 
 class TestPlaying:
     def test_it_starts_answers_and_stops(self, rig: MakeRig) -> None:
-        before = traces()
         stage = rig()
         assert {type(message) for message in stage.said} >= {PortsOpen, GeneratorReady, DeskReady}
-        assert len(traces() - before) >= 2
         assert set(stage.supervisor.pids()) == {"supervisor", *ROLES}
         stage.play(60, 64, 67)
         stage.until(lambda: stage.onsets(LEAD))
@@ -163,21 +153,14 @@ class TestPlaying:
         assert NOW_NS() - began_ns < 3e9
         assert not stage.sounding()
         assert not multiprocessing.active_children()
+        assert not stage.traces()
         stage.supervisor.request_stop()
 
-    def test_stopping_frees_what_it_took(self, rig: MakeRig) -> None:
-        stage = rig()
-        address, name = stage.supervisor._address, stage.supervisor._shared.name.name
-        stage.supervisor.stop()
-        assert not Path(address).parent.exists()
-        assert not (Path("/dev/shm") / name).exists()  # noqa: S108 - where Linux keeps shared memory
-
-    def test_stopping_before_the_start_frees_it_too(self, rig: MakeRig) -> None:
+    def test_stopping_before_the_start_frees_everything_too(self, rig: MakeRig) -> None:
         stage = rig(start=False)
-        folder = Path(stage.supervisor._address).parent
-        assert folder.exists()
+        assert stage.traces()
         stage.supervisor.stop()
-        assert not folder.exists()
+        assert not stage.traces()
 
     def test_it_can_be_told_to_stop_from_anywhere(self, rig: MakeRig) -> None:
         stage = rig(osc_port=0)
@@ -209,7 +192,7 @@ class TestKills:
         assert stage.supervisor.restarts == {"brain": 1}
 
     def test_while_the_brain_is_away_the_fallback_plays(self, rig: MakeRig) -> None:
-        """The drums keep their beat: no gap of more than a beat and a half, whatever the restart takes."""
+        """The drums keep their beat: no gap of two beats, whatever the restart takes."""
         stage = rig(osc_port=0, mode="accompany")
         stage.accompanied()
         killed_ns = NOW_NS()
@@ -217,7 +200,7 @@ class TestKills:
         stage.play(60, 64, 67, 72, seconds=0.4)
         beats = stage.onsets(DRUMS, killed_ns - 500_000_000)
         assert len(beats) > 3
-        assert max(later - earlier for earlier, later in zip(beats, beats[1:], strict=False)) < 0.75e9
+        assert max(later - earlier for earlier, later in pairwise(beats)) < 1e9
 
     def test_a_killed_desk_moves_no_note_and_osc_is_back(self, rig: MakeRig) -> None:
         stage = rig(mode="accompany")
@@ -228,7 +211,7 @@ class TestKills:
         stage.play(60, 64, 67, 72, seconds=0.4)
         stage.until(lambda: stage.count(DeskReady) == 2)
         beats = stage.onsets(DRUMS, killed_ns - 500_000_000)
-        assert max(later - earlier for earlier, later in zip(beats, beats[1:], strict=False)) < 0.75e9
+        assert max(later - earlier for earlier, later in pairwise(beats)) < 1e9
         stage.until(lambda: stage.health("pid/desk") == stage.supervisor.pids()["desk"])
         assert ask_osc("/livegen/ping", "back", port=stage.port)[0] == "back"
         assert ask_osc("/livegen/mode", port=stage.port) == ["accompany"]
@@ -274,13 +257,13 @@ class TestKills:
         stage.accompanied()
         assert stage.supervisor.restarts == {role: 1}
 
-    def test_a_hung_performer_does_not_hold_up_the_end(self, rig: MakeRig) -> None:
+    def test_hung_processes_do_not_hold_up_the_end(self, rig: MakeRig) -> None:
         stage = rig()
         for role in ROLES:
             os.kill(stage.supervisor.pids()[role], signal.SIGSTOP)
         began_ns = NOW_NS()
         stage.supervisor.stop()
-        assert NOW_NS() - began_ns < 5e9
+        assert NOW_NS() - began_ns < 4e9
 
 
 class TestFailures:
@@ -304,11 +287,12 @@ class TestFailures:
             stage.supervisor.start(LIMIT_S)
         assert not multiprocessing.active_children()
 
-    def test_a_model_that_is_not_there_begins_nothing(self) -> None:
-        before = traces()
+    def test_a_model_that_is_not_there_begins_nothing(self, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+        monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
         with pytest.raises(ModelError, match="nowhere"):
-            Rig(model="nowhere")
-        assert traces() <= before or not multiprocessing.active_children()
+            Supervisor(Config(model="nowhere"), print)
+        assert not list(tmp_path.iterdir())
+        assert not multiprocessing.active_children()
 
     def test_a_start_that_takes_too_long_is_given_up(self, rig: MakeRig) -> None:
         stage = rig(start=False, osc_port=0)
@@ -317,11 +301,12 @@ class TestFailures:
         assert not multiprocessing.active_children()
 
     def test_a_player_who_has_gone_is_survived(self, rig: MakeRig) -> None:
-        """The cable is pulled: the daemon counts it and waits; it ends when told."""
+        """The cable is pulled: the daemon lives on without ports, and ends when told."""
         stage = rig(osc_port=0, mode="accompany")
         stage.accompanied()
         stage.peer.close()
-        stage.until(lambda: stage.health("sends_failed") or stage.health("sounding") == 0)
+        readings = stage.count(Health)
+        stage.until(lambda: stage.count(Health) > readings + 3)
         assert not stage.supervisor.restarts
 
     def test_what_fails_in_our_own_report_leaves_nothing(self, rig: MakeRig) -> None:
@@ -335,12 +320,3 @@ class TestFailures:
         with pytest.raises(BrokenPipeError):
             stage.supervisor.start(LIMIT_S)
         assert not multiprocessing.active_children()
-
-
-def test_a_cable_that_has_been_closed_cannot_be_played(rig: MakeRig) -> None:
-    stage = rig(osc_port=0)
-    stage.supervisor.stop()
-    stage._backend.close()
-    with pytest.raises(DeviceError):
-        for _ in range(100_000):
-            stage.peer.send(b"\xfe")
