@@ -44,8 +44,10 @@ def report(message: Any) -> None:
             print(f"MIDI in: {midi_in or 'none'}; MIDI out: {midi_out or 'none'}", flush=True)
         case DeskReady(host, port):
             print(f"OSC on {host}:{port}", flush=True)
-        case GeneratorReady(name):
+        case GeneratorReady(name, notice):
             print(f"model: {name}", flush=True)
+            if notice:
+                print(f"warning: {notice}", file=sys.stderr, flush=True)
         case AnswerTiming(_, delay_ns, delay_beats):
             print(f"answered after {delay_ns / 1e6:.0f} ms, {delay_beats:.2f} beats", flush=True)
         case Restarted(role, exit_code):

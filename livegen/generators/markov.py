@@ -72,11 +72,18 @@ class MarkovGenerator:
         self._table = table or load_table()
         self._encoder = StreamEncoder()
         self._context = Context()
+        self._learned_ns = -1
+        """Until when the table has learned from the player."""
 
     @property
     def name(self) -> str:
         """Always "markov"."""
         return "markov"
+
+    @property
+    def notice(self) -> str | None:
+        """Always None: it runs anywhere."""
+        return None
 
     def observe(self, event: PlayerEvent) -> None:
         """Weigh the pitch class at a note-on; learn the whole note when it has ended."""
@@ -90,6 +97,7 @@ class MarkovGenerator:
         self._context = replace(context, held=tuple(on for on in context.held if on.pitch != event.pitch))
         for on in ended:
             self._learn(on, event.time_ns)
+        self._learned_ns = max(self._learned_ns, event.time_ns)
 
     def plan(self, request: PlanRequest) -> Plan:
         """Fill one window; see `Generator.plan`. Deterministic for the context, the request and what has been learned."""
@@ -147,7 +155,9 @@ class MarkovGenerator:
         duration = min(LONGEST_PULSES, max(1, round(pulses)))
         note = Note(Part.LEAD, on.phase or 0, on.pitch, duration, on.velocity)
         row = self._encoder.encode(note)
-        self._table.learn(row, self._context.memory, PLAYER_WEIGHT)
+        # When a plan is taken back its notes are heard again; what was learned from them stays, so they must not count twice.
+        if end_ns >= self._learned_ns:
+            self._table.learn(row, self._context.memory, PLAYER_WEIGHT)
         self._context = replace(self._context, memory=self._context.memory.after(row))
 
     def _take(self, event: Chord | Note | End) -> None:

@@ -18,6 +18,10 @@ class Generator(Protocol):
     def name(self) -> str:
         """What the health read-out and the command line call it."""
 
+    @property
+    def notice(self) -> str | None:
+        """Why it does not run where it was asked to, for the musician, or None."""
+
     def observe(self, event: PlayerEvent) -> None:
         """Take in what the player did, at once (continuous prefill). Does not block beyond one step of the model."""
 

@@ -73,6 +73,11 @@ class ScriptedGenerator:
         """Always "scripted"."""
         return "scripted"
 
+    @property
+    def notice(self) -> str | None:
+        """Always None: it runs anywhere."""
+        return None
+
     def observe(self, event: PlayerEvent) -> None:
         """Keep the player's notes; the first after we played begins anew."""
         if isinstance(event, On):

@@ -62,7 +62,7 @@ def serve(link: Connection, band: Band, beat: Callable[[], None]) -> None:
     Raises:
         EOFError, OSError: the performer has gone.
     """
-    link.send(GeneratorReady(band.generator.name))
+    link.send(GeneratorReady(band.generator.name, band.generator.notice))
     while True:
         beat()
         if link.poll(HEARTBEAT_S):

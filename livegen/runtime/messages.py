@@ -18,9 +18,10 @@ class Hello:
 
 @dataclass(frozen=True, slots=True)
 class GeneratorReady:
-    """The brain has its model and may be asked."""
+    """The brain has its model and may be asked; `notice` says why it does not run where it was asked to."""
 
     name: str
+    notice: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -21,7 +21,7 @@ from livegen.core.engine import Engine
 from livegen.core.errors import DeviceError, InputError, LivegenError
 from livegen.core.events import PlayerEvent
 from livegen.core.ledger import Owner
-from livegen.core.midi import NoteOff, NoteOn, encode, parse, release_all
+from livegen.core.midi import Message, NoteOff, NoteOn, encode, parse, release_all
 from livegen.core.parameters import Settings, Value, build_registry
 from livegen.core.plans import Plan, PlanRequest
 from livegen.devices.clock import MonotonicClock
@@ -299,22 +299,32 @@ class Performer:
                     self._supervisor.post(AnswerTiming(phrase_end_ns, delay_ns, self._engine.transport.beats(delay_ns)))
 
     def _send(self, effect: Send) -> None:
-        """Send one message. The shared ledger counts a note in before it goes out and out after its end has gone, so that whoever
-        releases it for us releases a note too many rather than one too few."""
+        """Send one message.
+
+        The shared ledger counts a note in before it goes out, and out after its end has gone: whoever releases it for us then
+        releases one too many rather than one too few.
+        """
         message, held = effect.message, self._shared.ledger
         if isinstance(message, NoteOn) and not held.holds(Owner.GENERATED, message.channel, message.pitch):
             held.add(Owner.GENERATED, message.channel, message.pitch)
-        try:
-            if self._output is None:
-                raise DeviceError("the output is gone")
-            self._output.send(encode(message))
-        except DeviceError:
-            self._counters["sends_failed"] += 1
+        if not self._sent(message):
             return
         if isinstance(message, NoteOff):
             held.remove(Owner.GENERATED, message.channel, message.pitch)
         if effect.part is not None and isinstance(effect.message, NoteOn):
             self._schedule_error.add(self._clock.now_ns() - effect.due_ns)
+
+    def _sent(self, message: Message) -> bool:
+        """Whether the message went out; one that did not is counted."""
+        try:
+            if self._output is not None:
+                self._output.send(encode(message))
+                return True
+        except DeviceError:
+            # `_check_ports` opens the port again as soon as it is back.
+            pass
+        self._counters["sends_failed"] += 1
+        return False
 
     def _tell_brain(self, message: Observe | Ask | Discard) -> bool:
         link = self._links.get("brain")

@@ -38,6 +38,9 @@ LOOK_S = 0.25
 HUNG_NS = 1_000_000_000
 """A process that has beaten before and then not for this long is hung, and is killed and started again."""
 
+FIRST_BEAT_NS = 30_000_000_000
+"""A process that has not beaten this long after its start hangs too; JACK may take long to let a client in."""
+
 CALM_NS = 10_000_000_000
 """A process that lived this long starts again without a pause; one that dies young waits, twice as long each time."""
 
@@ -177,7 +180,8 @@ class Supervisor:
         now_ns = self._clock.now_ns()
         for child in self._children.values():
             beat_ns = self._shared.last_beat_ns(child.role)
-            if child.due_ns is None and child.started_ns < beat_ns < now_ns - HUNG_NS:
+            limit_ns = HUNG_NS if beat_ns > child.started_ns else FIRST_BEAT_NS
+            if child.due_ns is None and now_ns - max(beat_ns, child.started_ns) > limit_ns:
                 child.process.kill()
             elif child.due_ns is not None and now_ns >= child.due_ns:
                 self._restart(child)

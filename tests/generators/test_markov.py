@@ -249,3 +249,17 @@ def test_without_the_bundled_table_it_says_what_is_missing(monkeypatch: pytest.M
     monkeypatch.setattr("livegen.generators.markov.files", lambda package: tmp_path)
     with pytest.raises(ModelError, match=TABLE):
         MarkovGenerator()
+
+
+def test_what_is_heard_again_after_a_plan_was_taken_back_is_learned_once(counts: Ngram) -> None:
+    table = Ngram({name: values.copy() for name, values in counts.tables.items()})
+    generator = MarkovGenerator(table)
+    before = generator.snapshot()
+    phrase = played(60, 62, 64, 65)
+    for event in phrase:
+        generator.observe(event)
+    learned = int(table.tables["pitch"].sum())
+    generator.restore(before)
+    for event in phrase[:-2]:
+        generator.observe(event)
+    assert int(table.tables["pitch"].sum()) == learned
