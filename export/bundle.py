@@ -28,7 +28,7 @@ from models.network import GIVEN
 CARD_FILE = "CARD.md"
 _TYPES: dict[int, str] = {onnx.TensorProto.FLOAT: "float32", onnx.TensorProto.INT64: "int64"}
 _DEFAULT_PARTS = (Part.LEAD.label, Part.CHORDS.label, Part.BASS.label)
-_DEFAULT_DECODING = {"hide_history": True}
+_DEFAULT_DECODING = {"hide_history": True, "chords": "drawn"}
 
 
 def export_model(checkpoint: Path, name: str, out: Path) -> tuple[Path, Parity]:

@@ -51,6 +51,7 @@ class HoldTonic:
     """Plays the tonic triad of the key as estimated from all that was heard so far. See `Generator`."""
 
     name = "hold-tonic"
+    notice: str | None = None
 
     def __init__(self) -> None:
         self._heard = Heard()

@@ -16,6 +16,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from livegen.core import vocabulary as v
 from livegen.core.errors import InputError, LivegenError
 from livegen.core.parameters import Settings, build_registry
 from livegen.generators.contract import ModelContract
@@ -170,11 +171,11 @@ def total(scores: Iterable[Score]) -> Score:
 def _score_findings(score: Score) -> dict[str, Any]:
     fields = {
         name: {
-            "nats_per_note": nats / max(1, score.notes),
-            "nats_per_target": nats / max(1, score.count[name]),
+            "nats_per_note": score.nats[name] / max(1, score.notes),
+            "nats_per_target": score.nats[name] / max(1, score.count[name]),
             "targets": score.count[name],
         }
-        for name, nats in score.nats.items()
+        for name in v.HEADS
     }
     return {"nats_per_note": score.nats_per_note, "fields": fields}
 

@@ -72,7 +72,8 @@ def _field_table(role: str, systems: Mapping[str, Any]) -> Table:
     title = f"The same in role {role} by field: nats a note, adding up to the row `{role}` above."
     rows = [
         (name, *(figure(systems[system]["fields"][name]["nats_per_note"], 3) for system in SYSTEMS))
-        for name in systems[SYSTEMS[0]]["fields"]
+        for name, field in systems[SYSTEMS[0]]["fields"].items()
+        if field["targets"]
     ]
     return Table(title, ("field", *SYSTEMS), rows)
 

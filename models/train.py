@@ -175,7 +175,7 @@ class Run:
             log.write(json.dumps(line) + "\n")
         if improved:
             training = {"recipe": self.recipe, "step": self.step, "validation_nats_per_note": value}
-            save(self.model, self.folder / "best.pt", training=training)
+            save(self.model, self.folder / "best.pt", training=training, decoding=self.recipe["decoding"])
         self._save_last()
 
     def _save_last(self) -> None:

@@ -27,6 +27,9 @@ EXPORT_AGAIN = "export the model again with this version's `python -m export`, o
 PLAIN_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
 """Names of models and of their files: never a path."""
 
+DRAWN, HEARD = "drawn", "heard"
+"""Where a window's chord comes from: drawn from the model, or found by rule in what the player played last."""
+
 _T = TypeVar("_T")
 
 
@@ -69,7 +72,8 @@ class ModelContract:
         heads: `hidden` and what is known so far -> logits of every head.
         state: (input name, output name) of each state tensor of `step`.
         training: recipe, corpora with licences, seed, steps, scores, as the training side wrote them.
-        decoding: defaults of decoding; `hide_history` (bool) is always there.
+        decoding: `hide_history` (bool): the model does not see its own chords and notes where it accompanies; `chords`: "drawn"
+            from the model, or "heard", found in the player's latest notes by rule.
     """
 
     name: str
@@ -105,7 +109,10 @@ def parse_contract(document: Mapping[str, Any], place: Path) -> ModelContract:
     given = heads.names("given")
     if given != GIVEN:
         raise top.refusal(f"'heads.given' is {', '.join(given)}, but this livegen gives {', '.join(GIVEN)}")
-    top.section("decoding").get("hide_history", bool)
+    decoding = top.section("decoding")
+    decoding.get("hide_history", bool)
+    if (chords := decoding.get("chords", str)) not in (DRAWN, HEARD):
+        raise decoding.refusal(f"chords {chords!r} is neither {DRAWN!r} nor {HEARD!r}")
     contract = ModelContract(
         name=top.get("name", str),
         directory=place.parent,

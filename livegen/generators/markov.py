@@ -20,7 +20,8 @@ import numpy.typing as npt
 from livegen.core import vocabulary as v
 from livegen.core.errors import InputError, ModelError
 from livegen.core.events import PULSES_PER_BEAT, Chord, End, Note, On, Part, PlayerEvent
-from livegen.core.harmony import NO_CHORD, ChordSymbol, match_chord
+from livegen.core.harmony import NO_CHORD, ChordSymbol
+from livegen.core.hearing import Hearing
 from livegen.core.plans import Plan, PlanRequest
 from livegen.core.stream import StreamEncoder
 from livegen.generators.draw import WindowDraw
@@ -30,9 +31,6 @@ from livegen.generators.window import Mask, WindowGrammar
 TABLE = "markov.npz"
 RANGES: Mapping[Part, range] = {Part.LEAD: range(55, 89), Part.CHORDS: range(48, 77), Part.BASS: range(28, 53)}
 """Pitches that each part may use."""
-
-MEMORY_NS = 2_000_000_000
-"""Half-life of a heard note in the estimate of the chord."""
 
 PLAYER_WEIGHT = 8
 """A note of the player counts as much as so many of the corpus: it is the player that should be answered."""
@@ -48,15 +46,13 @@ _UNREADABLE = (OSError, ValueError, KeyError, TypeError, AttributeError, EOFErro
 class Context:
     """What a MarkovGenerator remembers, as a value.
 
-    It is the table's context, the chord, weights of the pitch classes and their time, held notes and the tempo.
+    It is the table's context, what was heard of the harmony, held notes and the tempo.
 
     What has been learned from the player is not part of it: that stays learned when a plan is taken back.
     """
 
     memory: Memory = field(default_factory=Memory)
-    chord: ChordSymbol = NO_CHORD
-    heard: tuple[float, ...] = (0.0,) * 12
-    heard_ns: int = 0
+    hearing: Hearing = field(default_factory=Hearing)
     held: tuple[On, ...] = ()
     tempo_bpm: float = 120.0
 
@@ -87,11 +83,10 @@ class MarkovGenerator:
 
     def observe(self, event: PlayerEvent) -> None:
         """Weigh the pitch class at a note-on; learn the whole note when it has ended."""
-        context = self._faded(event.time_ns)
+        context = self._context
         if isinstance(event, On):
-            heard = list(context.heard)
-            heard[event.pitch % 12] += 1.0
-            self._context = replace(context, heard=tuple(heard), held=(*context.held, event)[-32:])
+            hearing = context.hearing.struck(event.pitch, event.time_ns)
+            self._context = replace(context, hearing=hearing, held=(*context.held, event)[-32:])
             return
         ended = [on for on in context.held if on.pitch == event.pitch]
         self._context = replace(context, held=tuple(on for on in context.held if on.pitch != event.pitch))
@@ -104,19 +99,18 @@ class MarkovGenerator:
         tick = request.tick
         rng = np.random.Generator(np.random.PCG64([request.seed, request.plan_id]))
         parts = tick.parts & RANGES.keys()
-        context = self._faded(tick.time_ns)
-        context = replace(context, tempo_bpm=tick.tempo_bpm or context.tempo_bpm)
+        context = replace(self._context, tempo_bpm=tick.tempo_bpm or self._context.tempo_bpm)
         self._context = replace(context, memory=context.memory.after(self._encoder.encode(replace(tick, parts=parts))))
         draw = WindowDraw(self._logits, request.sampling, rng)
         chord: ChordSymbol | None = None
         if request.wants_chord:
-            chord = match_chord(self._context.heard, previous=self._context.chord)
+            self._context = replace(self._context, hearing=self._context.hearing.judged(tick.time_ns))
+            chord = self._context.hearing.chord
             draw.use_chord(chord)
             self._take(Chord(chord))
-            self._context = replace(self._context, chord=chord)
             if chord == NO_CHORD:
                 parts -= {Part.CHORDS, Part.BASS}
-        grammar = _GrammarInTune(tick.hop, parts, request.opening, self._context.chord)
+        grammar = _GrammarInTune(tick.hop, parts, request.opening, self._context.hearing.chord)
         while draw.another(grammar.kinds()):
             note = draw.note(grammar)
             grammar.add(note)
@@ -141,14 +135,6 @@ class MarkovGenerator:
     def reset(self) -> None:
         """Forget the context; what has been learned of the player stays."""
         self._context = Context()
-
-    def _faded(self, now_ns: int) -> Context:
-        """The context with older notes weighing less."""
-        context = self._context
-        if now_ns <= context.heard_ns:
-            return context
-        fade = 0.5 ** ((now_ns - context.heard_ns) / MEMORY_NS)
-        return replace(context, heard=tuple(weight * fade for weight in context.heard), heard_ns=now_ns)
 
     def _learn(self, on: On, end_ns: int) -> None:
         pulses = (end_ns - on.time_ns) * self._context.tempo_bpm * PULSES_PER_BEAT / 60e9

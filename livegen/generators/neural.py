@@ -11,11 +11,12 @@ import numpy as np
 
 from livegen.core import vocabulary as v
 from livegen.core.errors import InputError, LivegenError
-from livegen.core.events import Chord, End, Event, Part, PlayerEvent
+from livegen.core.events import Chord, End, Event, On, Part, PlayerEvent, Tick
 from livegen.core.harmony import ChordSymbol
+from livegen.core.hearing import Hearing
 from livegen.core.plans import Plan, PlanRequest
 from livegen.core.stream import StreamEncoder
-from livegen.generators.contract import GIVEN, ModelContract
+from livegen.generators.contract import DRAWN, GIVEN, ModelContract
 from livegen.generators.draw import WindowDraw
 from livegen.generators.model_files import find_model, load_contract
 from livegen.generators.session import FloatArray, State, StepSession
@@ -33,11 +34,13 @@ class Context:
         state: the model's memory.
         last_ns: the encoder's memory, the time of the last event.
         style: weights that the last request asked for, float32 [1, styles]; the player's events are heard in that style.
+        hearing: what the player's latest notes say of the chord.
     """
 
     state: State
     last_ns: int | None
     style: FloatArray
+    hearing: Hearing
 
 
 class NeuralGenerator:
@@ -53,6 +56,7 @@ class NeuralGenerator:
         self._state = session.initial_state()
         self._style: FloatArray = np.zeros((1, len(contract.styles)), dtype=np.float32)
         # What the last step gave to the heads; only read in the plan that made it, so it is no part of the context.
+        self._hearing = Hearing()
         self._hidden: FloatArray = np.zeros((1, 0), dtype=np.float32)
 
     @property
@@ -74,6 +78,8 @@ class NeuralGenerator:
         """
         with self._all_or_nothing():
             self._feed(event)
+            if isinstance(event, On):
+                self._hearing = self._hearing.struck(event.pitch, event.time_ns)
 
     def plan(self, request: PlanRequest) -> Plan:
         """Fill one window; the request's tick and the answer become part of the context.
@@ -95,7 +101,7 @@ class NeuralGenerator:
 
     def snapshot(self) -> Context:
         """The context as a value; free, since nothing in it is ever written to."""
-        return Context(self._state, self._encoder.snapshot(), self._style)
+        return Context(self._state, self._encoder.snapshot(), self._style, self._hearing)
 
     def restore(self, state: object) -> None:
         """Go back to a context that `snapshot` of this generator gave.
@@ -105,12 +111,12 @@ class NeuralGenerator:
         """
         if not isinstance(state, Context):
             raise InputError(f"a context of the neural generator is needed, not {type(state).__name__}")
-        self._state, self._style = state.state, state.style
+        self._state, self._style, self._hearing = state.state, state.style, state.hearing
         self._encoder.restore(state.last_ns)
 
     def reset(self) -> None:
         """Forget everything."""
-        self.restore(Context(self._session.initial_state(), None, np.zeros_like(self._style)))
+        self.restore(Context(self._session.initial_state(), None, np.zeros_like(self._style), Hearing()))
 
     def _fill(self, request: PlanRequest, rng: np.random.Generator) -> Plan:
         tick = request.tick
@@ -120,7 +126,7 @@ class NeuralGenerator:
         draw = WindowDraw(self._logits, request.sampling, rng)
         chord: ChordSymbol | None = None
         if request.wants_chord:
-            chord = draw.chord()
+            chord = self._chord(tick, draw)
             self._feed(Chord(chord), hide)
         grammar = WindowGrammar(tick.hop, tick.parts, request.opening)
         while draw.another(grammar.kinds()):
@@ -129,6 +135,14 @@ class NeuralGenerator:
             self._feed(note, hide)
         self._feed(End())
         return Plan(request.plan_id, request.window, tick.hop, chord, grammar.notes)
+
+    def _chord(self, tick: Tick, draw: WindowDraw) -> ChordSymbol:
+        """The window's chord: drawn from the model, or, where its contract says so, what the player's notes say."""
+        if self._contract.decoding["chords"] == DRAWN:
+            return draw.chord()
+        self._hearing = self._hearing.judged(tick.time_ns)
+        draw.use_chord(self._hearing.chord)
+        return self._hearing.chord
 
     def _logits(self, name: str, given: Mapping[str, int]) -> FloatArray:
         """What the heads say of a field after the last event, [classes]."""

@@ -88,7 +88,7 @@ class TestWriting:
     def test_what_the_checkpoint_decides_is_passed_on(self, tmp_path: Path) -> None:
         save(tiny_lstm(1), tmp_path / "tiny.pt", decoding={"hide_history": False, "more": 1}, parts=["lead"])
         contract = load_contract(export_model(tmp_path / "tiny.pt", "tiny", tmp_path)[0])
-        assert contract.decoding == {"hide_history": False, "more": 1}
+        assert contract.decoding == {"hide_history": False, "chords": "drawn", "more": 1}
         assert [part.label for part in contract.parts] == ["lead"]
 
     def test_the_same_checkpoint_gives_the_same_files(self, checkpoint: Path, tmp_path: Path) -> None:

@@ -52,7 +52,7 @@ def test_a_whole_model_loads_and_says_what_it_is(exported: Path) -> None:
     assert contract.styles == STYLES
     assert contract.parts == {Part.LEAD, Part.CHORDS, Part.BASS}
     assert contract.context_events is None
-    assert contract.decoding == {"hide_history": True}
+    assert contract.decoding == {"hide_history": True, "chords": "drawn"}
     assert contract.training["seed"] == 7
     assert contract.architecture["parameters"] > 0
     assert [before for before, _ in contract.state] == ["h0", "c0", "h1", "c1"]
@@ -108,7 +108,8 @@ class TestContract:
         [
             "format_version", "name", "vocabulary", "architecture", "opset", "context_events", "styles", "parts", "step",
             "heads", "training", "decoding", "vocabulary.hash", "step.file", "step.sha256", "step.bytes", "step.inputs",
-            "step.outputs", "step.state", "heads.file", "heads.given", "decoding.hide_history", "step.inputs.0.name",
+            "step.outputs", "step.state", "heads.file", "heads.given", "decoding.hide_history", "decoding.chords",
+            "step.inputs.0.name",
             "step.inputs.0.shape", "step.outputs.0.type",
         ],
     )  # fmt: skip

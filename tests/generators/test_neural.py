@@ -16,6 +16,7 @@ from support.tiny_models import LAYERS, copy_of, edit_weights, export_tiny
 from livegen.core import vocabulary as v
 from livegen.core.errors import InputError, ModelError
 from livegen.core.events import Off, On, Part, PlayerEvent, Tick
+from livegen.core.harmony import ChordSymbol
 from livegen.core.plans import Plan, PlanRequest, Sampling
 from livegen.core.stream import parts_class
 from livegen.generators.model_files import load_contract
@@ -263,9 +264,22 @@ class TestStream:
         assert all(note["pitch"] for note in spy.rows_of("NOTE"))
 
     def test_a_model_may_want_to_see_it(self, spy: SpySession) -> None:
-        contract = replace(spy.contract, decoding={"hide_history": False})
+        contract = replace(spy.contract, decoding={"hide_history": False, "chords": "drawn"})
         NeuralGenerator(spy, contract).plan(request_for(parts=ACCOMPANIMENT, opening=True))
         assert all(note["pitch"] for note in spy.rows_of("NOTE"))
+
+    def test_the_chord_may_be_found_in_what_was_heard(self, spy: SpySession) -> None:
+        """The chord is the player's, its notes are given it, and a plan that is taken back takes the finding with it."""
+        contract = replace(spy.contract, decoding={"hide_history": False, "chords": "heard"})
+        generator = NeuralGenerator(spy, contract)
+        for pitch in (60, 64, 67):
+            generator.observe(On(S // 2, pitch, 80, 0))
+        before = generator.snapshot()
+        assert generator.plan(request_for(parts=ACCOMPANIMENT)).chord == ChordSymbol(0, "maj")
+        assert spy.given[-1][5:] == [1, 1]
+        generator.restore(before)
+        assert same(generator.snapshot(), before)
+        assert generator.plan(request_for(parts=ACCOMPANIMENT)).chord == ChordSymbol(0, "maj")
 
     def test_heads_are_given_what_is_known_and_no_more(self, spy: SpySession) -> None:
         """Columns are root, part, pulse, pitch, duration, then the window's chord."""
