@@ -87,6 +87,7 @@ def same(one: Context, other: Context) -> bool:
     states = zip(one.state, other.state, strict=True)
     return (
         one.last_ns == other.last_ns
+        and one.hearing == other.hearing
         and np.array_equal(one.style, other.style)
         and all(np.array_equal(mine, theirs) for mine, theirs in states)
     )
