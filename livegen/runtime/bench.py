@@ -94,11 +94,13 @@ def _rows() -> list[np.ndarray[tuple[int], np.dtype[np.int64]]]:
 
 
 def _notes_per_s(generator: NeuralGenerator, clock: Clock) -> float:
-    """Notes of chords and bass, window after window, as `accompany` plays them."""
+    """Notes of chords and bass, window after window, as `accompany` plays them under a held triad."""
     notes, start = 0, clock.now_ns()
     parts = frozenset({Part.CHORDS, Part.BASS})
     for index in range(100):
-        tick = Tick(index * 500_000_000, index * 2 % 8, 4, 120.0, 6, 24, parts)
+        now_ns = index * 500_000_000
+        generator.observe(On(now_ns, (60, 64, 67)[index % 3], 80, 0))
+        tick = Tick(now_ns, index * 2 % 8, 4, 120.0, 6, 24, parts)
         notes += len(generator.plan(PlanRequest(index + 1, index * 24, tick)).notes)
     return notes / ((clock.now_ns() - start) / 1e9)
 
