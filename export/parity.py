@@ -44,7 +44,7 @@ class Parity:
     @property
     def ok(self) -> bool:
         """Whether the two are the same model."""
-        return max(self.hidden, self.state, self.logits) < LIMIT
+        return all(worst < LIMIT for worst in (self.hidden, self.state, self.logits))
 
 
 def compare(model: LSTMModel, session: StepSession, steps: int = 1000, batch: int = 1, seed: int = 0) -> Parity:
@@ -70,12 +70,12 @@ def _compare(model: LSTMModel, session: StepSession, steps: int, batch: int, rng
         state = ours
         for at in range(_STRETCH):
             hidden, state = session.step(rows[:, at], style, state)
-            worst[0] = max(worst[0], _distance(hidden, trunks[:, at]))
+            worst[0] = np.maximum(worst[0], _distance(hidden, trunks[:, at]))
             for head, logits in session.heads(hidden, given[:, at]).items():
                 expected = model.heads.logits(head, output[:, at], torch.from_numpy(given[:, at]))
-                worst[2] = max(worst[2], _distance(logits, expected))
+                worst[2] = np.maximum(worst[2], _distance(logits, expected))
         pairs = zip(state, (tensor[layer] for layer in range(model.config.layers) for tensor in after), strict=True)
-        worst[1] = max(worst[1], *(_distance(mine, expected) for mine, expected in pairs))
+        worst[1] = np.max([worst[1], *(_distance(mine, expected) for mine, expected in pairs)])
         done += _STRETCH
         if rng.random() < _ROLLBACK_SHARE:
             rollbacks += 1

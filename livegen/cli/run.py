@@ -8,7 +8,7 @@ import sys
 from typing import Any
 
 from livegen.cli.options import Subparsers, add_run_options, config_of
-from livegen.runtime.messages import AnswerTiming, DeskReady, GeneratorReady, PortsOpen, Restarted
+from livegen.runtime.messages import AnswerTiming, DeskReady, Failed, GeneratorReady, PortsOpen, Restarted, StartFailed
 from livegen.runtime.supervisor import Supervisor
 
 
@@ -50,6 +50,8 @@ def report(message: Any) -> None:
                 print(f"warning: {notice}", file=sys.stderr, flush=True)
         case AnswerTiming(_, delay_ns, delay_beats):
             print(f"answered after {delay_ns / 1e6:.0f} ms, {delay_beats:.2f} beats", flush=True)
+        case StartFailed(reason) | Failed(_, reason):
+            print(f"warning: {reason}", file=sys.stderr, flush=True)
         case Restarted(role, exit_code):
             print(f"the {role} ended (exit code {exit_code}) and is started again", file=sys.stderr, flush=True)
         case Exception():

@@ -55,8 +55,8 @@ class NeuralGenerator:
         self._encoder = StreamEncoder()
         self._state = session.initial_state()
         self._style: FloatArray = np.zeros((1, len(contract.styles)), dtype=np.float32)
-        # What the last step gave to the heads; only read in the plan that made it, so it is no part of the context.
         self._hearing = Hearing()
+        # What the last step gave to the heads; only read in the plan that made it, so it is no part of the context.
         self._hidden: FloatArray = np.zeros((1, 0), dtype=np.float32)
 
     @property

@@ -112,7 +112,7 @@ class Link:
                     return
                 message = self._connection.recv()
                 self._inbox.put(Arrived(self.role, message, self._now_ns()))
-        except (EOFError, OSError):
+        except Exception:  # noqa: BLE001 - the top of a thread: whatever ended it, the owner must learn that the link is dead
             if not self._closed.is_set():
                 self._inbox.put(LinkDown(self))
 

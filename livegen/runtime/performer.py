@@ -20,13 +20,12 @@ from livegen.core.effects import Answered, Ask, Discard, Effect, GeneratorLost, 
 from livegen.core.engine import Engine
 from livegen.core.errors import DeviceError, InputError, LivegenError
 from livegen.core.events import PlayerEvent
-from livegen.core.ledger import Owner
-from livegen.core.midi import Message, NoteOff, NoteOn, encode, parse, release_all
+from livegen.core.midi import NoteOn, parse
 from livegen.core.parameters import Settings, Value, build_registry
 from livegen.core.plans import Plan, PlanRequest
 from livegen.devices.clock import MonotonicClock
 from livegen.devices.open_backend import open_backend
-from livegen.devices.ports import Backend, InputPort, OutputPort
+from livegen.devices.ports import Backend, InputPort, match_port
 from livegen.generators.band import Band
 from livegen.generators.markov import MarkovGenerator
 from livegen.runtime.config import Config
@@ -45,6 +44,7 @@ from livegen.runtime.messages import (
     State,
     Stop,
 )
+from livegen.runtime.outlet import Outlet
 from livegen.runtime.shared import SharedName, SharedState
 
 HOUSEKEEPING_NS = 100_000_000
@@ -72,6 +72,7 @@ class PerformerSpec:
         address: where brain and desk call.
         shared: the block with heartbeats and ledger.
         backend: in-memory ports to use instead of the configured system.
+        restarted: a performer has played before in this run: ports that are missing are waited for.
     """
 
     config: Config
@@ -80,6 +81,7 @@ class PerformerSpec:
     address: str
     shared: SharedName
     backend: Backend | None = None
+    restarted: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,7 +129,7 @@ class Performer:
         self._fallback = Band(MarkovGenerator())
         self._backend: Backend | None = None
         self._input: InputPort | None = None
-        self._output: OutputPort | None = None
+        self._outlet = Outlet(None, None, self._shared.ledger)
         self._schedule_error = Timings()
         self._plan_time = Timings()
         self._asked_ns: dict[int, int] = {}
@@ -143,16 +145,29 @@ class Performer:
             DeviceError: the MIDI system or a port is not there; what was opened is closed again by `close`.
         """
         self._backend = self._spec.backend or open_backend(self._spec.config.backend, self._clock)
-        self._open_output()
-        self._open_input()
+        self._outlet = Outlet(self._backend, self._spec.config.output, self._shared.ledger)
+        for opening in (self._outlet.open, self._open_input):
+            try:
+                opening()
+            except DeviceError:
+                # At the first start the person at the terminal must know; later the show goes on, and the port may come back.
+                if not self._spec.restarted:
+                    raise
+        self._warm_up()
         self._supervisor.start()
         self._hub.start()
-        input_name, output_name = (port.name if port is not None else "" for port in (self._input, self._output))
-        self._supervisor.post(PortsOpen(input_name, output_name, self._engine.transport.ns_at(0)))
+        input_name = self._input.name if self._input is not None else ""
+        self._supervisor.post(PortsOpen(input_name, self._outlet.name, self._engine.transport.ns_at(0)))
         # From here on nothing that is kept is ever garbage; without the freeze a full collection stops the music for 60 ms.
         gc.collect()
         gc.freeze()
         sys.setswitchinterval(SWITCH_INTERVAL_S)
+
+    def _warm_up(self) -> None:
+        """Do once what is slow the first time, before it is in anybody's way."""
+        timings = Timings()
+        timings.add(0)
+        list(timings.read(""))
 
     def run(self) -> None:
         """Play until told to stop."""
@@ -175,7 +190,7 @@ class Performer:
         self._hub.close()
         for link in (*self._links.values(), *self._links_waiting(), self._supervisor):
             link.close()
-        for resource in (self._input, self._output, self._backend):
+        for resource in (self._input, self._outlet, self._backend):
             if resource is not None:
                 resource.close()
         del self._engine
@@ -221,8 +236,10 @@ class Performer:
                 if (asked_ns := self._asked_ns.pop(plan_id, None)) is not None:
                     self._plan_time.add(time_ns - asked_ns)
                 self._engine.receive(message, self._clock.now_ns())
-            case Failed():
-                self._counters["plans_failed"] += 1
+            case Failed(plan_id):
+                if not self._counters["plans_failed"] + self._counters["events_failed"]:
+                    self._supervisor.post(message)
+                self._counters["events_failed" if plan_id is None else "plans_failed"] += 1
             case GeneratorReady(name):
                 self._brain_ready, self._brain_name = True, name
                 self._supervisor.post(message)
@@ -299,39 +316,16 @@ class Performer:
                     self._supervisor.post(AnswerTiming(phrase_end_ns, delay_ns, self._engine.transport.beats(delay_ns)))
 
     def _send(self, effect: Send) -> None:
-        """Send one message.
-
-        The shared ledger counts a note in before it goes out, and out after its end has gone: whoever releases it for us then
-        releases one too many rather than one too few.
-        """
-        message, held = effect.message, self._shared.ledger
-        if isinstance(message, NoteOn) and not held.holds(Owner.GENERATED, message.channel, message.pitch):
-            held.add(Owner.GENERATED, message.channel, message.pitch)
-        if not self._sent(message):
-            return
-        if isinstance(message, NoteOff):
-            held.remove(Owner.GENERATED, message.channel, message.pitch)
-        if effect.part is not None and isinstance(effect.message, NoteOn):
+        sent = self._outlet.send(effect.message)
+        if sent and effect.part is not None and isinstance(effect.message, NoteOn):
             self._schedule_error.add(self._clock.now_ns() - effect.due_ns)
-
-    def _sent(self, message: Message) -> bool:
-        """Whether the message went out; one that did not is counted."""
-        try:
-            if self._output is not None:
-                self._output.send(encode(message))
-                return True
-        except DeviceError:
-            # `_check_ports` opens the port again as soon as it is back.
-            pass
-        self._counters["sends_failed"] += 1
-        return False
 
     def _tell_brain(self, message: Observe | Ask | Discard) -> bool:
         link = self._links.get("brain")
-        return link is not None and self._brain_ready and link.post(message)
+        return link is not None and link.post(message)
 
     def _ask(self, request: PlanRequest) -> None:
-        if self._tell_brain(Ask(request)):
+        if self._brain_ready and self._tell_brain(Ask(request)):
             self._asked_ns[request.plan_id] = self._clock.now_ns()
         else:
             self._plan_from_fallback(request)
@@ -346,24 +340,12 @@ class Performer:
     # --- ports ---
 
     def _open_input(self) -> None:
-        if self._backend is not None:
+        if self._backend is not None and self._input is None:
+            if (pattern := self._spec.config.input) is not None:
+                match_port(pattern, self._backend.list_inputs(), "input")
             self._input = self._backend.open_input(
                 self._spec.config.input, lambda data, time_ns: self.inbox.put(_MidiIn(data, time_ns)), self.inbox.put
             )
-
-    def _open_output(self) -> None:
-        if self._backend is not None:
-            self._output = self._backend.open_output(self._spec.config.output)
-            self._release_left_over()
-
-    def _release_left_over(self) -> None:
-        """End what a killed performer, or a port that had gone, has left in the shared ledger, before anything else is sent."""
-        ledger = self._shared.ledger
-        sounding = list(ledger.sounding())
-        ledger.clear()
-        if sounding and self._output is not None:
-            for data in release_all(sounding, sorted({channel for channel, _ in sounding})):
-                self._output.send(data)
 
     def _keep_house(self, now_ns: int) -> None:
         self._shared.beat("performer", now_ns)
@@ -372,6 +354,7 @@ class Performer:
             self._tell_health()
         if self._rounds % 10 == 0:
             self._check_ports(now_ns)
+        self._outlet.mend(self._engine.ledger)
 
     def _check_ports(self, now_ns: int) -> None:
         """A port that has gone is opened again as soon as it is back."""
@@ -380,20 +363,19 @@ class Performer:
             self._input = None
             self._engine.receive(InputLost(), now_ns)
             self._perform(self._engine.tick(now_ns))
-        if self._output is not None and not self._output.alive:
-            self._output.close()
-            self._output = None
-        try:
-            if self._input is None:
-                self._open_input()
-            if self._output is None:
-                self._open_output()
-        except DeviceError:
-            self._counters["reopen_failed"] += 1
+        self._outlet.drop_if_gone()
+        for opening in (self._outlet.open, self._open_input):
+            # Opening may take longer than a hung process is given.
+            self._shared.beat("performer", self._clock.now_ns())
+            try:
+                opening()
+            except DeviceError:
+                self._counters["reopen_failed"] += 1
 
     def _tell_health(self) -> None:
         """To the desk and the supervisor."""
         counters = self._engine.counters + self._counters
+        counters["sends_failed"] = self._outlet.failed
         values: list[tuple[str, Value]] = [
             ("brain", self._brain_name),
             ("mode", self._engine.settings.mode),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from livegen.core.errors import DeviceError
 from livegen.core.ledger import Ledger
 from livegen.core.midi import release_all
 from livegen.devices.clock import Clock
@@ -36,8 +37,12 @@ class Rescue:
         if self._config.output is None or self._port is not None:
             return
         self._backend = open_backend(self._config.backend, self._clock, "livegen rescue")
-        if self._backend is not None:
-            self._port = self._backend.open_output(self._config.output)
+        try:
+            if self._backend is not None:
+                self._port = self._backend.open_output(self._config.output)
+        except DeviceError:
+            self.close()
+            raise
 
     def release(self, ledger: Ledger) -> None:
         """End every note in the ledger of a dead performer, and keep it: the next performer ends them again and clears it.

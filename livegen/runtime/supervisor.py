@@ -141,7 +141,7 @@ class Supervisor:
         try:
             while ready.waiting and not self._stopping:
                 self._await_start(ready, started_ns + round(within_s * 1e9))
-            self._rescue.open()
+            self._open_rescue()
         except BaseException:
             # Also for a broken pipe in `report`, say: nothing may be left behind.
             self.stop()
@@ -240,7 +240,8 @@ class Supervisor:
         config, shared = self._config, self._shared.name
         match role:
             case "performer":
-                spec = PerformerSpec(config, self._styles, self._settings, self._address, shared, self._backend)
+                restarted = self.restarts["performer"] > 0
+                spec = PerformerSpec(config, self._styles, self._settings, self._address, shared, self._backend, restarted)
                 return performer_main, spec
             case "brain":
                 return brain_main, BrainSpec(config.model, config.provider, self._address, shared)
@@ -261,6 +262,10 @@ class Supervisor:
                 found.append((child, child.control.recv()))
             except (EOFError, OSError):
                 child.process.join(STOP_S)
+                if child.process.is_alive():
+                    # It hung up but does not end, and two of a kind must not share ports.
+                    child.process.kill()
+                    child.process.join(STOP_S)
                 found.append((child, None))
         return found
 
@@ -302,6 +307,13 @@ class Supervisor:
                 process.join(max(0, until_ns - self._clock.now_ns()) / 1e9)
         for child in self._children.values():
             child.control.close()
+
+    def _open_rescue(self) -> None:
+        """Some systems let only one program play to a port: then there is no second way, which is no reason not to play."""
+        try:
+            self._rescue.open()
+        except DeviceError as error:
+            self._report(error)
 
     def _release_orphans(self, now_ns: int) -> None:
         """End the notes of a performer that can't, now and again until its successor is there."""

@@ -1,0 +1,122 @@
+"""The way out keeps its record of what sounds true, whatever the port does."""
+
+from __future__ import annotations
+
+import pytest
+
+from livegen.core.errors import DeviceError
+from livegen.core.ledger import Ledger, Owner
+from livegen.core.midi import NoteOff, NoteOn
+from livegen.runtime.outlet import Outlet
+
+
+class Port:
+    """An output that can be made to refuse, to go, and to tell what it was sent."""
+
+    name = "synth"
+    alive = True
+    refuses = False
+
+    def __init__(self) -> None:
+        self.sent: list[bytes] = []
+
+    def send(self, data: bytes) -> None:
+        if self.refuses:
+            raise DeviceError("busy")
+        self.sent.append(data)
+
+    def close(self) -> None:
+        self.alive = False
+
+
+class System:
+    """A MIDI system with one port, which may be missing."""
+
+    def __init__(self) -> None:
+        self.port = Port()
+        self.names: tuple[str, ...] = ("synth",)
+        self.opened = 0
+
+    def list_outputs(self) -> tuple[str, ...]:
+        return self.names
+
+    def open_output(self, pattern: str | None) -> Port:
+        self.opened += 1
+        return self.port
+
+
+@pytest.fixture
+def system() -> System:
+    return System()
+
+
+@pytest.fixture
+def record() -> Ledger:
+    return Ledger()
+
+
+@pytest.fixture
+def outlet(system: System, record: Ledger) -> Outlet:
+    opened = Outlet(system, "synth", record)  # type: ignore[arg-type]
+    opened.open()
+    return opened
+
+
+def test_a_note_is_on_record_from_its_start_to_its_end(outlet: Outlet, record: Ledger) -> None:
+    assert outlet.send(NoteOn(1, 60, 80))
+    assert list(record.sounding()) == [(1, 60)]
+    assert outlet.send(NoteOff(1, 60))
+    assert not list(record.sounding())
+
+
+def test_an_end_that_the_driver_refused_is_sent_again(outlet: Outlet, system: System, record: Ledger) -> None:
+    """The engine has let go of the note; only the record knows that it still sounds."""
+    outlet.send(NoteOn(1, 60, 80))
+    system.port.refuses = True
+    assert not outlet.send(NoteOff(1, 60))
+    assert outlet.failed == 1
+    system.port.refuses = False
+    outlet.mend(Ledger())
+    assert system.port.sent[-1] == bytes([0x81, 60, 0])
+    assert not list(record.sounding())
+
+
+def test_mending_leaves_alone_what_is_wanted(outlet: Outlet, system: System) -> None:
+    outlet.send(NoteOn(1, 60, 80))
+    wanted = Ledger()
+    wanted.add(Owner.GENERATED, 1, 60)
+    outlet.mend(wanted)
+    assert len(system.port.sent) == 1
+
+
+def test_what_was_left_sounding_is_ended_when_the_port_is_back(outlet: Outlet, system: System, record: Ledger) -> None:
+    outlet.send(NoteOn(1, 60, 80))
+    system.port.alive = False
+    outlet.drop_if_gone()
+    assert outlet.name == ""
+    system.port = Port()
+    outlet.open()
+    assert system.port.sent[0] == bytes([0x81, 60, 0])
+    assert not list(record.sounding())
+
+
+def test_what_could_not_be_ended_stays_on_record(system: System, record: Ledger) -> None:
+    record.add(Owner.GENERATED, 1, 60)
+    system.port.refuses = True
+    with pytest.raises(DeviceError):
+        Outlet(system, "synth", record).open()  # type: ignore[arg-type]
+    assert list(record.sounding()) == [(1, 60)]
+
+
+def test_a_missing_port_costs_a_look_at_the_list_and_no_client(system: System, record: Ledger) -> None:
+    system.names = ()
+    with pytest.raises(DeviceError, match="synth"):
+        Outlet(system, "synth", record).open()  # type: ignore[arg-type]
+    assert system.opened == 0
+
+
+def test_without_midi_everything_fails_quietly_and_is_counted(record: Ledger) -> None:
+    outlet = Outlet(None, None, record)
+    outlet.open()
+    assert not outlet.send(NoteOn(1, 60, 80))
+    assert outlet.failed == 1
