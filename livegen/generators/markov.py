@@ -12,7 +12,7 @@ from dataclasses import dataclass, field, replace
 from importlib.resources import as_file, files
 from pathlib import Path
 from typing import Any
-from zipfile import BadZipFile
+from zipfile import BadZipFile, ZipFile
 
 import numpy as np
 import numpy.typing as npt
@@ -190,6 +190,10 @@ def load_table(path: Path | None = None) -> Ngram:
         with as_file(files("livegen") / "pretrained" / TABLE) as bundled:
             return load_table(bundled)
     try:
+        # numpy reads an array's header before it knows the checksum, and what a damaged header says can be anything.
+        with ZipFile(path) as archive_file:
+            if (damaged := archive_file.testzip()) is not None:
+                raise ModelError(f"{path}: not a Markov table: {damaged} in it is damaged; fit it again")
         # Opened here, because numpy leaves the file open when it is no archive.
         with path.open("rb") as file, np.load(file, allow_pickle=False) as archive:
             found = str(archive["vocabulary"])
