@@ -188,12 +188,15 @@ class Performer:
         self._perform(self._engine.close(self._clock.now_ns()))
         # First the hub: a peer whose link is closed calls again at once.
         self._hub.close()
-        for link in (*self._links.values(), *self._links_waiting(), self._supervisor):
+        for link in (*self._links.values(), *self._links_waiting()):
             link.close()
         for resource in (self._input, self._outlet, self._backend):
             if resource is not None:
                 resource.close()
-        del self._engine
+        # Last, since the supervisor takes its end for ours.
+        self._supervisor.close()
+        # The record must be let go of before its memory can be.
+        del self._outlet
         self._shared.close()
 
     def _links_waiting(self) -> list[Link]:

@@ -187,3 +187,5 @@ class TestDeath:
             assert player.ear.wait_for(sounding_of, 5)
             assert started.stop(number) == 0
             assert not player.ear.sounding()
+            assert started.lines[-1] == "all notes released, goodbye"
+            assert not any("Traceback" in line for line in started.lines)
