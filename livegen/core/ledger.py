@@ -38,6 +38,10 @@ class Ledger:
         """A ledger whose counts lie in `buffer`, at least `SIZE_BYTES` long."""
         return cls(np.frombuffer(buffer, dtype=np.uint8, count=SIZE_BYTES).reshape(SHAPE))
 
+    def detach(self) -> None:
+        """Go on with counts of its own, as they are now: the memory that they lie in is about to be freed."""
+        self._counts = self._counts.copy()
+
     def add(self, owner: Owner, channel: int, pitch: int) -> None:
         """A note-on is about to be sent; counted before, so that a crash in between releases one too many, not too few."""
         if self._counts[owner, channel, pitch] < 255:

@@ -195,8 +195,6 @@ class Performer:
                 resource.close()
         # Last, since the supervisor takes its end for ours.
         self._supervisor.close()
-        # The record must be let go of before its memory can be.
-        del self._outlet
         self._shared.close()
 
     def _links_waiting(self) -> list[Link]:

@@ -61,8 +61,9 @@ class SharedState:
 
     def close(self) -> None:
         """Let go of the block; its creator frees it."""
-        # Arrays over the buffer must be gone before the mapping can be.
-        del self._beats, self.ledger
+        # Arrays over the buffer must be gone before the mapping can be, also for who holds the ledger still.
+        del self._beats
+        self.ledger.detach()
         self._memory.close()
         if self._owner:
             self._memory.unlink()

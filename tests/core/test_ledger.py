@@ -70,3 +70,12 @@ def test_a_count_never_wraps_around() -> None:
 def test_memory_that_is_too_small_is_refused() -> None:
     with pytest.raises(ValueError, match="buffer"):
         Ledger.over(memoryview(bytearray(SIZE_BYTES - 1)))
+
+
+def test_a_detached_ledger_goes_on_by_itself() -> None:
+    memory = bytearray(SIZE_BYTES)
+    ledger = Ledger.over(memoryview(memory))
+    ledger.add(Owner.GENERATED, 1, 60)
+    ledger.detach()
+    memory.clear()  # which raises as long as an array lies over it
+    assert list(ledger.sounding()) == [(1, 60)]
