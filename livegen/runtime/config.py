@@ -56,7 +56,7 @@ class Config:
         except InputError as error:
             raise ConfigError(f"[parameters] {error}") from error
         if notices:
-            raise ConfigError(f"[parameters] {notices[0].text}: write a value in range")
+            raise ConfigError(f"[parameters] {notices[0].text.removesuffix(', which is used')}: write a value in range")
         return settings
 
 

@@ -92,7 +92,7 @@ def _open(path: Path) -> mido.MidiFile:
     except FileNotFoundError:
         raise InputError(f"{path}: there is no such file") from None
     except (OSError, EOFError, ValueError, KeyError, IndexError, mido.KeySignatureError) as error:
-        raise InputError(f"{path}: not a MIDI file that can be read: {error}") from error
+        raise InputError(f"{path}: not a MIDI file that can be read: {error or type(error).__name__}") from error
 
 
 def write_session(path: Path, tracks: Mapping[str, Track], performance: Performance) -> None:

@@ -50,6 +50,9 @@ from livegen.runtime.shared import SharedName, SharedState
 HOUSEKEEPING_NS = 100_000_000
 """Heartbeats; every fifth is a health read-out, every tenth a look at the ports."""
 
+QUIET_NS = 5_000_000
+"""Housekeeping waits, by one round at the most, when something is due within this: its rounds could fall on every beat."""
+
 HISTORY_EVENTS = 512
 """What a brain that comes back is told of the player's past."""
 
@@ -174,11 +177,14 @@ class Performer:
         housekeeping_ns = self._clock.now_ns()
         while self._running:
             now_ns = self._clock.now_ns()
-            if now_ns >= housekeeping_ns:
+            deadline_ns = self._engine.next_deadline_ns()
+            soon = deadline_ns is not None and deadline_ns - now_ns < QUIET_NS
+            if now_ns >= housekeeping_ns + (HOUSEKEEPING_NS if soon else 0):
                 housekeeping_ns = now_ns + HOUSEKEEPING_NS
                 self._keep_house(now_ns)
-            deadline_ns = self._engine.next_deadline_ns()
-            wake_ns = housekeeping_ns if deadline_ns is None else min(deadline_ns, housekeeping_ns)
+                deadline_ns = self._engine.next_deadline_ns()
+            wake_ns = housekeeping_ns + (HOUSEKEEPING_NS if now_ns >= housekeeping_ns else 0)
+            wake_ns = wake_ns if deadline_ns is None else min(deadline_ns, wake_ns)
             with suppress(Empty):
                 self._handle(self.inbox.get(timeout=max(0, wake_ns - self._clock.now_ns()) / 1e9))
             self._perform(self._engine.tick(self._clock.now_ns()))
