@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
-from pathlib import Path
-from typing import Any
+from dataclasses import dataclass
 
 import torch
 from torch import Tensor, nn
 
-from livegen.core import vocabulary as v
-from models.network import EventEmbedding, Heads
+from models.fast import LSTM, Dropout
+from models.network import EventEmbedding, Heads, Heard
 
-State = tuple[Tensor, Tensor]
-"""Hidden and cell, each [layers, B, H]."""
+LSTMState = tuple[Tensor, Tensor, Tensor]
+"""Hidden and cell, each [layers, B, H], and the counts of `Heard`, [B, taus, 24]."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,43 +29,31 @@ class LSTMConfig:
 class LSTMModel(nn.Module):
     """One step an event, then the heads."""
 
+    kind = "lstm"
+
     def __init__(self, config: LSTMConfig) -> None:
         super().__init__()
         self.config = config
         self.embed = EventEmbedding(config.embedding, len(config.styles))
-        self.drop = nn.Dropout(config.dropout)
+        self.heard = Heard()
+        self.heard_in = nn.Linear(Heard.width, config.embedding, bias=False)
+        self.heard_out = nn.Linear(Heard.width, config.hidden, bias=False)
+        self.drop = Dropout(config.dropout)
         between = config.dropout if config.layers > 1 else 0.0
-        self.lstm = nn.LSTM(config.embedding, config.hidden, config.layers, batch_first=True, dropout=between)
+        self.lstm = LSTM(config.embedding, config.hidden, config.layers, batch_first=True, dropout=between)
         self.heads = Heads(config.hidden, config.head)
+        self._remember_at_first()
 
-    def forward(self, rows: Tensor, style: Tensor, state: State | None = None) -> tuple[Tensor, State]:
+    def _remember_at_first(self) -> None:
+        """Forget gates begin open (bias 1), so that gradients reach back from the first step on."""
+        size = self.config.hidden
+        with torch.no_grad():
+            for layer in range(self.config.layers):
+                getattr(self.lstm, f"bias_ih_l{layer}")[size : 2 * size] += 1.0
+
+    def forward(self, rows: Tensor, style: Tensor, state: LSTMState | None = None) -> tuple[Tensor, LSTMState]:
         """Rows int64 [B, T, F], style float [B, S], state or None for silence -> hidden [B, T, H], state."""
-        x = self.drop(self.embed(rows, style))  # [B, T, E]
-        hidden, state = self.lstm(x, state)
-        return self.drop(hidden), state
-
-    @property
-    def parameter_count(self) -> int:
-        """Number of trained weights."""
-        return sum(parameter.numel() for parameter in self.parameters())
-
-
-def save(model: LSTMModel, path: Path, **extra: Any) -> None:
-    """Write a checkpoint that rebuilds itself: sizes, vocabulary hash, weights, and what the caller adds."""
-    torch.save({"config": asdict(model.config), "vocabulary": v.HASH, "weights": model.state_dict(), **extra}, path)
-
-
-def load(path: Path) -> tuple[LSTMModel, dict[str, Any]]:
-    """Read a checkpoint that `save` wrote.
-
-    Raises:
-        ValueError: it was trained on another vocabulary.
-    """
-    checkpoint = torch.load(path, map_location="cpu", weights_only=True)
-    if checkpoint["vocabulary"] != v.HASH:
-        raise ValueError(f"{path}: vocabulary {checkpoint['vocabulary']}, but this source has {v.HASH}; train again")
-    config = dict(checkpoint["config"])
-    config["styles"] = tuple(config["styles"])
-    model = LSTMModel(LSTMConfig(**config))
-    model.load_state_dict(checkpoint["weights"])
-    return model.eval(), checkpoint
+        features, counts = self.heard(rows, None if state is None else state[2])  # [B, T, width]
+        x = self.drop(self.embed(rows, style) + self.heard_in(features))  # [B, T, E]
+        hidden, (h, c) = self.lstm(x, None if state is None else state[:2])
+        return self.drop(hidden + self.heard_out(features)), (h, c, counts)

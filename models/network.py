@@ -1,4 +1,4 @@
-"""What every backbone shares: the embedding of an event and the heads that predict the agent's next one.
+"""What every backbone shares: the embedding of an event, what was heard, and the heads that predict the agent's next event.
 
 Shapes: B sequences, T events, F fields of a row, E embedding, H hidden, S styles, N positions picked for prediction.
 """
@@ -9,6 +9,17 @@ import torch
 from torch import Tensor, nn
 
 from livegen.core import vocabulary as v
+from models.fast import summed_lookup
+
+HEARD_SECONDS: tuple[float, ...] = (0.7, 3.0, 12.0)
+"""Time constants with which heard pitch classes fade."""
+
+HEARD_VOICES = 2
+"""The player's pitch classes and the agent's are counted apart."""
+
+_HEARD_CHUNK = 64
+HEARD_FLOOR = 0.5
+"""Weight below which a count says little: it keeps the shares small while hardly anything has been heard."""
 
 HEAD_GIVEN: dict[str, tuple[str, ...]] = {
     "kind": (),
@@ -85,10 +96,69 @@ class EventEmbedding(nn.Module):
 
     def forward(self, rows: Tensor, style: Tensor) -> Tensor:
         """Rows int64 [B, T, F], style float [B, S] -> [B, T, E]."""
-        total = self.style(style).unsqueeze(1)  # [B, 1, E]
-        for column, table in enumerate(self.fields):
-            total = total + table(rows[:, :, column])
-        return total  # [B, T, E]
+        fields = summed_lookup([table_of(table) for table in self.fields], rows)  # [B, T, E]
+        # In full numbers: what begins here is the residual stream of a Transformer, which sums over all layers.
+        return fields.float() + self.style(style).unsqueeze(1)
+
+
+def dt_seconds() -> Tensor:
+    """Seconds of each class of `dt`, [classes]: the class's lower edge, 0 for "absent"."""
+    return torch.tensor([0.0, *v.DT_EDGES], dtype=torch.float32) / 100.0
+
+
+class Heard(nn.Module):
+    """Pitch classes as they fade: what a small network would otherwise need millions of events to learn to add up.
+
+    Nothing here is trained but the projection. The player's `ON`s count at their time, the agent's `NOTE`s at their window's
+    planning; a pitch that is hidden does not count. The counts are state: [B, taus, 24], the player's 12 and the agent's 12.
+    """
+
+    width = len(HEARD_SECONDS) * HEARD_VOICES * 13
+
+    def __init__(self) -> None:
+        super().__init__()
+        pitches = torch.arange(128)
+        one_hot = torch.cat([torch.zeros(1, 12), torch.nn.functional.one_hot(pitches % 12, 12).float()])
+        self.register_buffer("pitch_class", one_hot, persistent=False)  # [129, 12]
+        rates = 1.0 / torch.tensor(HEARD_SECONDS)
+        self.register_buffer("rates", rates, persistent=False)  # [taus]
+        self.register_buffer("seconds", dt_seconds(), persistent=False)  # [dt classes]
+
+    def initial(self, batch: int) -> Tensor:
+        """Silence, [B, taus, 24]."""
+        return self.rates.new_zeros(batch, len(HEARD_SECONDS), 12 * HEARD_VOICES)
+
+    @torch.no_grad()
+    def forward(self, rows: Tensor, counts: Tensor | None = None) -> tuple[Tensor, Tensor]:
+        """Rows int64 [B, T, F], counts before or None -> features float [B, T, width], counts after."""
+        counts = self.initial(len(rows)) if counts is None else counts
+        kind, dt = rows[:, :, v.COLUMN["kind"]], self.seconds[rows[:, :, v.COLUMN["dt"]]]  # [B, T]
+        struck = self.pitch_class[rows[:, :, v.COLUMN["pitch"]]]  # [B, T, 12]
+        voices = [struck * (kind == v.KIND[name]).unsqueeze(-1) for name in ("ON", "NOTE")]
+        added = torch.cat(voices, dim=-1)  # [B, T, 24]
+        features = []
+        for at in range(0, rows.shape[1], _HEARD_CHUNK):
+            table, counts = self._chunk(dt[:, at : at + _HEARD_CHUNK], added[:, at : at + _HEARD_CHUNK], counts)
+            features.append(heard_features(table))
+        return torch.cat(features, dim=1), counts
+
+    def _chunk(self, dt: Tensor, added: Tensor, counts: Tensor) -> tuple[Tensor, Tensor]:
+        """Counts after each event of a chunk [B, t, taus, 24], and at its end."""
+        at = dt.cumsum(dim=1)  # [B, t]
+        age = (at.unsqueeze(2) - at.unsqueeze(1)).unsqueeze(1) * self.rates.view(1, -1, 1, 1)  # [B, taus, t, t]
+        fading = torch.exp(-age.clamp(min=0.0)).tril()
+        table = torch.matmul(fading, added.unsqueeze(1))  # [B, taus, t, 24]
+        before = torch.exp(-at.unsqueeze(1) * self.rates.view(1, -1, 1))  # [B, taus, t]
+        table = table + before.unsqueeze(-1) * counts.unsqueeze(2)
+        return table.transpose(1, 2), table[:, :, -1]
+
+
+def heard_features(counts: Tensor) -> Tensor:
+    """Counts [..., taus, 24] -> shares and how much there is of each voice, [..., taus * 26]."""
+    voices = counts.unflatten(-1, (HEARD_VOICES, 12))  # [..., taus, voices, 12]
+    total = voices.sum(dim=-1, keepdim=True)
+    features = torch.cat([voices / (total + HEARD_FLOOR), torch.log1p(total)], dim=-1)
+    return features.flatten(-3)
 
 
 class Heads(nn.Module):
@@ -107,6 +177,7 @@ class Heads(nn.Module):
     def logits(self, name: str, hidden: Tensor, given: Tensor) -> Tensor:
         """Logits of one head: hidden [N, H], given int64 [N, len(GIVEN)] -> [N, classes]."""
         z = self.trunk[name](hidden)  # [N, width]
-        for other, table in self.given[name].items():
-            z = z + table(given[:, GIVEN.index(other)])
+        if self.given[name]:
+            tables = [table_of(table) for table in self.given[name].values()]
+            z = z + summed_lookup(tables, given[:, [GIVEN.index(other) for other in self.given[name]]])
         return self.out[name](torch.nn.functional.gelu(z, approximate="tanh"))
