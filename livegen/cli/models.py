@@ -39,7 +39,7 @@ def _row(listing: ModelListing) -> dict[str, Any]:
         "name": contract.name,
         "architecture": contract.architecture["kind"],
         "parameters": contract.architecture["parameters"],
-        "megabytes": round((contract.step.size_bytes + contract.heads.size_bytes) / 1e6, 1),
+        "megabytes": round(sum(graph.size_bytes for graph in contract.graphs) / 1e6, 1),
         "styles": list(contract.styles),
         "parts": sorted(part.label for part in contract.parts),
     }

@@ -29,6 +29,8 @@ def add_playing_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--mode", choices=MODES, help="what the agent does (default: respond)")
     parser.add_argument("--style", metavar="NAME", help="play in this style")
     parser.add_argument("--temperature", type=float, metavar="T", help="boldness, 0..2 (default: 0.9)")
+    parser.add_argument("--density", type=float, metavar="D", help="how many notes, -1..1 (default: 0)")
+    parser.add_argument("--register", type=float, metavar="SEMITONES", help="higher or lower, -24..24 (default: 0)")
     parser.add_argument("--bpm", type=float, metavar="B", help="tempo, 20..300 (default: 120)")
     parser.add_argument("--lookahead", type=float, metavar="BEATS", help="how far ahead to plan, 0.1..2 (default: 0.25)")
 
@@ -51,6 +53,8 @@ def parameters_of(options: argparse.Namespace) -> dict[str, Value]:
         "mode": options.mode,
         "style": options.style,
         "temperature": options.temperature,
+        "density": options.density,
+        "register": options.register,
         "tempo/bpm": options.bpm,
         "lookahead": options.lookahead,
     }

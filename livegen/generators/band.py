@@ -1,4 +1,4 @@
-"""The band: a generator with a drummer beside it, that can take plans back."""
+"""The band: a generator with a drummer beside it, heard in the register that is asked for, that can take plans back."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from livegen.core.events import Part, PlayerEvent
 from livegen.core.plans import Plan, PlanRequest
 from livegen.generators.drums import drum_notes
 from livegen.generators.protocol import Generator
+from livegen.generators.register import Register
 
 MEMORY = 8
 """How many plans can be taken back; the performer is never further ahead than its lookahead."""
@@ -33,6 +34,7 @@ class Band:
 
     def __init__(self, generator: Generator) -> None:
         self.generator = generator
+        self._register = Register()
         self._made: deque[_Made] = deque(maxlen=MEMORY)
 
     def observe(self, event: PlayerEvent) -> None:
@@ -55,6 +57,7 @@ class Band:
             made = _Made(request.plan_id, self.generator.snapshot())
             plan = self.generator.plan(replace(request, tick=replace(request.tick, parts=parts)))
             self._made.append(made)
+            plan = replace(plan, notes=self._register.moved(plan.notes, request.register, request.opening))
         if Part.DRUMS in request.tick.parts:
             plan = replace(plan, notes=(*plan.notes, *drum_notes(request)))
         return plan
@@ -73,4 +76,5 @@ class Band:
     def reset(self) -> None:
         """Forget everything."""
         self._made.clear()
+        self._register = Register()
         self.generator.reset()

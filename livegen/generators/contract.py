@@ -1,7 +1,4 @@
-"""What a model promises in its `model.json`: frozen values, and the check of what was written against this version.
-
-Pure: a JSON document in, a contract or a ModelError out. Every refusal says what is wrong, where, and what to do.
-"""
+"""What a model promises in its `model.json`, as frozen values; `livegen.generators.contract_reader` reads and checks it."""
 
 from __future__ import annotations
 
@@ -9,33 +6,42 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
-from livegen.core import vocabulary as v
-from livegen.core.errors import ModelError
 from livegen.core.events import Part
+from livegen.core.harmony import QUALITIES
 
-FORMAT_VERSION = 1
+FORMAT_VERSION = 2
 BATCH = "batch"
-"""The one symbolic dimension."""
+"""The symbolic dimension of how many sequences run at once."""
+SLOTS = "slots"
+"""The symbolic dimension of how many events a cache of keys and values has room for."""
+
+FLOAT32, INT8 = "float32", "int8"
+"""How a model's matrices are stored; what is computed with is float32 in both."""
 
 GIVEN: tuple[str, ...] = ("root", "part", "pulse", "pitch", "duration", "chord_root", "chord_quality")
 """Columns of the heads' `given` input, in order; class 0 means not known yet."""
+
+PAST_LENGTH, TOTAL_LENGTH = "past_length", "total_length"
+"""Inputs of a step with a cache: the slot of the new event, int32 [batch], and how many slots are in use with it, int32."""
+
+CHORD_CLASSES = 12 * len(QUALITIES)
+"""Outputs of the chord graph: twelve roots, each with all qualities."""
 
 EXPORT_AGAIN = "export the model again with this version's `python -m export`, or choose another (`livegen models`)"
 
 PLAIN_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
 """Names of models and of their files: never a path."""
 
-DRAWN, HEARD = "drawn", "heard"
-"""Where a window's chord comes from: drawn from the model, or found by rule in what the player played last."""
-
-_T = TypeVar("_T")
+DRAWN, HEARD, PLANNED = "drawn", "heard", "planned"
+"""Where a window's chord comes from: drawn from the model's heads, found by rule in what the player played last, or chosen by
+the model's chord graph."""
 
 
 @dataclass(frozen=True, slots=True)
 class TensorSpec:
-    """Name, element type ("float32" or "int64") and shape of a graph's input or output; `BATCH` is the one free dimension."""
+    """Name, element type ("float32", "int64" or "int32") and shape of a graph's input or output; `BATCH`, `SLOTS` are free."""
 
     name: str
     type: str
@@ -57,6 +63,31 @@ class GraphSpec:
 
 
 @dataclass(frozen=True, slots=True)
+class LayerCache:
+    """Names of one layer's cache, all float32 [batch, kv heads, slots, head width]; what goes in comes out in place."""
+
+    past_key: str
+    past_value: str
+    present_key: str
+    present_value: str
+
+
+@dataclass(frozen=True, slots=True)
+class CacheSpec:
+    """The cache of keys and values of a model that attends to events, rather than carrying a state.
+
+    Attributes:
+        slots: how many events a page of the cache holds; more than the window that the model attends to.
+        rope_base: of the rotary positions by which keys are turned before they are cached.
+        layers: the tensors of each layer.
+    """
+
+    slots: int
+    rope_base: float
+    layers: tuple[LayerCache, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class ModelContract:
     """What `model.json` promises, checked against this version.
 
@@ -65,70 +96,61 @@ class ModelContract:
         directory: where the files lie.
         architecture: kind, sizes and parameter count, for people.
         opset: ONNX operator set of the graphs.
-        context_events: how many events the model remembers; None where the state is all there is and nothing runs out.
+        operators: what the graphs are made of, as "domain:operator", sorted.
+        weights: `FLOAT32` or `INT8`.
+        context_events: how many events the model attends to; None where the state is all there is and nothing runs out.
         styles: names behind the columns of the `style` input.
         parts: the voices that it was trained to play.
         step: one event in, state in -> `hidden`, state out.
+        streamed_bytes: weights that each step reads.
+        state: (input name, output name) of each state tensor of `step` that goes in and comes out as a value.
+        cache: what else the step remembers, in place; None where the state is all there is.
         heads: `hidden` and what is known so far -> logits of every head.
-        state: (input name, output name) of each state tensor of `step`.
+        chords: what was heard and the place in the music -> logits of the window's chord; None where there is no such graph.
         training: recipe, corpora with licences, seed, steps, scores, as the training side wrote them.
-        decoding: `hide_history` (bool): the model does not see its own chords and notes where it accompanies; `chords`: "drawn"
-            from the model, or "heard", found in the player's latest notes by rule.
+        export: what the exporter measured, for people.
+        decoding: `hide_history` (bool): the model does not see its own chords and notes where it accompanies; `chords`:
+            `DRAWN`, `HEARD` or `PLANNED`. Two more may be missing: see `in_chord` and `hold`.
     """
 
     name: str
     directory: Path
     architecture: Mapping[str, Any]
     opset: int
+    operators: tuple[str, ...]
+    weights: str
     context_events: int | None
     styles: tuple[str, ...]
     parts: frozenset[Part]
     step: GraphSpec
-    heads: GraphSpec
+    streamed_bytes: int
     state: tuple[tuple[str, str], ...]
+    cache: CacheSpec | None
+    heads: GraphSpec
+    chords: GraphSpec | None
     training: Mapping[str, Any]
+    export: Mapping[str, Any]
     decoding: Mapping[str, Any]
 
+    @property
+    def in_chord(self) -> float:
+        """Nats that a pitch outside the window's chord costs chords and bass; 0 unless `decoding` says more."""
+        return float(self.decoding.get("in_chord", 0.0))
 
-def parse_contract(document: Mapping[str, Any], place: Path) -> ModelContract:
-    """The contract in a JSON document that was read from file `place`.
+    @property
+    def chord_boldness(self) -> float:
+        """Factor on the temperature where the chord graph chooses; see `chord_choice`."""
+        return float(self.decoding.get("chord_boldness", 0.3))
 
-    Raises:
-        ModelError: a key is missing or of another type, or the model was made for another version.
-    """
-    top = _Section(document, place, "")
-    version = top.get("format_version", int)
-    if version != FORMAT_VERSION:
-        raise top.refusal(f"format version {version}, but this livegen reads {FORMAT_VERSION}")
-    vocabulary = top.section("vocabulary")
-    digest = vocabulary.get("hash", str)
-    if digest != v.HASH:
-        theirs = f"{digest} (version {vocabulary.table.get('version')})"
-        raise top.refusal(f"made for vocabulary {theirs}, but this livegen has {v.HASH} (version {v.VERSION})")
-    step, heads = top.section("step"), top.section("heads")
-    given = heads.names("given")
-    if given != GIVEN:
-        raise top.refusal(f"'heads.given' is {', '.join(given)}, but this livegen gives {', '.join(GIVEN)}")
-    decoding = top.section("decoding")
-    decoding.get("hide_history", bool)
-    if (chords := decoding.get("chords", str)) not in (DRAWN, HEARD):
-        raise decoding.refusal(f"chords {chords!r} is neither {DRAWN!r} nor {HEARD!r}")
-    contract = ModelContract(
-        name=top.get("name", str),
-        directory=place.parent,
-        architecture=top.get("architecture", dict),
-        opset=top.get("opset", int),
-        context_events=None if document.get("context_events", 0) is None else top.get("context_events", int),
-        styles=top.names("styles"),
-        parts=_parts(top),
-        step=_graph(step),
-        heads=_graph(heads),
-        state=_state(step),
-        training=top.get("training", dict),
-        decoding=top.get("decoding", dict),
-    )
-    _check_tensors(contract, top)
-    return contract
+    @property
+    def hold(self) -> bool:
+        """Whether chords are struck as they change and hold until the next; not unless `decoding` says so."""
+        return bool(self.decoding.get("hold", False))
+
+    @property
+    def graphs(self) -> tuple[GraphSpec, ...]:
+        """All graphs that there are."""
+        return (self.step, self.heads) if self.chords is None else (self.step, self.heads, self.chords)
 
 
 def difference(found: tuple[TensorSpec, ...], needed: tuple[TensorSpec, ...]) -> str:
@@ -139,103 +161,3 @@ def difference(found: tuple[TensorSpec, ...], needed: tuple[TensorSpec, ...]) ->
         if found[index] != need:
             return f"have {found[index]} where {need} is needed"
     return f"have {found[len(needed)]} too many"
-
-
-@dataclass(frozen=True, slots=True)
-class _Section:
-    """An object of the document that knows its place, so that a refusal can name it."""
-
-    table: Mapping[str, Any]
-    place: Path
-    name: str
-
-    def refusal(self, problem: str) -> ModelError:
-        return ModelError(f"{self.place}: {problem}; {EXPORT_AGAIN}")
-
-    def full(self, key: str) -> str:
-        return repr(f"{self.name}.{key}" if self.name else key)
-
-    def get(self, key: str, kind: type[_T]) -> _T:
-        if key not in self.table:
-            raise self.refusal(f"{self.full(key)} is missing")
-        value = self.table[key]
-        # A bool is an int in Python, but never in a contract.
-        if not isinstance(value, kind) or (kind is int and isinstance(value, bool)):
-            raise self.refusal(f"{self.full(key)} must be {kind.__name__}, found {type(value).__name__}")
-        return value
-
-    def section(self, key: str) -> _Section:
-        return _Section(self.get(key, dict), self.place, key)
-
-    def names(self, key: str) -> tuple[str, ...]:
-        names = self.get(key, list)
-        if not names or not all(isinstance(name, str) and name for name in names) or len(set(names)) != len(names):
-            raise self.refusal(f"{self.full(key)} must list different names, found {names!r}")
-        return tuple(names)
-
-
-def _parts(top: _Section) -> frozenset[Part]:
-    labels = {part.label: part for part in Part}
-    names = top.names("parts")
-    unknown = [name for name in names if name not in labels]
-    if unknown:
-        raise top.refusal(f"'parts' names {', '.join(unknown)}; there are {', '.join(labels)}")
-    return frozenset(labels[name] for name in names)
-
-
-def _graph(section: _Section) -> GraphSpec:
-    file = section.get("file", str)
-    if not PLAIN_NAME.fullmatch(file):
-        raise section.refusal(f"{section.full('file')} must be a plain file name, found {file!r}")
-    return GraphSpec(
-        file=file,
-        sha256=section.get("sha256", str),
-        size_bytes=section.get("bytes", int),
-        inputs=_tensors(section, "inputs"),
-        outputs=_tensors(section, "outputs"),
-    )
-
-
-def _tensors(section: _Section, key: str) -> tuple[TensorSpec, ...]:
-    specs = []
-    for entry in section.get(key, list):
-        if not isinstance(entry, dict):
-            raise section.refusal(f"{section.full(key)} must list objects, found {entry!r}")
-        tensor = _Section(entry, section.place, f"{section.name}.{key}")
-        shape = tensor.get("shape", list)
-        if not all(size == BATCH or (type(size) is int and size > 0) for size in shape):
-            raise tensor.refusal(f"{tensor.full('shape')} is {shape!r}")
-        specs.append(TensorSpec(tensor.get("name", str), tensor.get("type", str), tuple(shape)))
-    return tuple(specs)
-
-
-def _state(step: _Section) -> tuple[tuple[str, str], ...]:
-    pairs = step.get("state", list)
-    if not all(isinstance(pair, list) and len(pair) == 2 and all(isinstance(name, str) for name in pair) for pair in pairs):
-        raise step.refusal("'step.state' must list pairs of an input's and an output's name")
-    return tuple((before, after) for before, after in pairs)
-
-
-def _check_tensors(contract: ModelContract, top: _Section) -> None:
-    """What is promised must be what the session and the vocabulary need."""
-    inputs = {spec.name: spec for spec in contract.step.inputs}
-    states = [inputs.get(before) for before, _ in contract.state]
-    carried = [spec for spec in states if spec is not None and spec.type == "float32" and BATCH in spec.shape]
-    if len(carried) != len(states):
-        raise top.refusal(f"every state in 'step.state' must be a float32 input of the step with a {BATCH} dimension")
-    hidden = contract.step.outputs[0] if contract.step.outputs else None
-    if hidden is None or (hidden.name, hidden.type, hidden.shape[:1], len(hidden.shape)) != ("hidden", "float32", (BATCH,), 2):
-        raise top.refusal(f"'step.outputs' must begin with hidden float32[{BATCH}, width]")
-    after = tuple(TensorSpec(name, "float32", spec.shape) for (_, name), spec in zip(contract.state, carried, strict=True))
-    row = TensorSpec("row", "int64", (BATCH, len(v.FIELDS)))
-    style = TensorSpec("style", "float32", (BATCH, len(contract.styles)))
-    given = TensorSpec("given", "int64", (BATCH, len(GIVEN)))
-    logits = tuple(TensorSpec(f"logits_{head}", "float32", (BATCH, v.SIZE[head])) for head in v.HEADS)
-    for where, found, needed in (
-        ("step.inputs", contract.step.inputs, (row, style, *carried)),
-        ("step.outputs", contract.step.outputs, (hidden, *after)),
-        ("heads.inputs", contract.heads.inputs, (hidden, given)),
-        ("heads.outputs", contract.heads.outputs, logits),
-    ):
-        if found != needed:
-            raise top.refusal(f"{where!r} {difference(found, needed)}")

@@ -26,7 +26,8 @@ from livegen.core.plans import Plan, PlanRequest
 from livegen.core.stream import StreamEncoder
 from livegen.generators.draw import WindowDraw
 from livegen.generators.ngram import SHAPES, Memory, Ngram
-from livegen.generators.window import Mask, WindowGrammar
+from livegen.generators.ringing import Ringing
+from livegen.generators.window import HOLDING, Mask, WindowGrammar
 
 TABLE = "markov.npz"
 RANGES: Mapping[Part, range] = {Part.LEAD: range(55, 89), Part.CHORDS: range(48, 77), Part.BASS: range(28, 53)}
@@ -46,13 +47,14 @@ _UNREADABLE = (OSError, ValueError, KeyError, TypeError, AttributeError, EOFErro
 class Context:
     """What a MarkovGenerator remembers, as a value.
 
-    It is the table's context, what was heard of the harmony, held notes and the tempo.
+    It is the table's context, what was heard of the harmony and what was played of it, held notes and the tempo.
 
     What has been learned from the player is not part of it: that stays learned when a plan is taken back.
     """
 
     memory: Memory = field(default_factory=Memory)
     hearing: Hearing = field(default_factory=Hearing)
+    ringing: Ringing = field(default_factory=Ringing)
     held: tuple[On, ...] = ()
     tempo_bpm: float = 120.0
 
@@ -103,6 +105,7 @@ class MarkovGenerator:
         self._context = replace(context, memory=context.memory.after(self._encoder.encode(replace(tick, parts=parts))))
         draw = WindowDraw(self._logits, request.sampling, rng)
         chord: ChordSymbol | None = None
+        striking: Part | None = None
         if request.wants_chord:
             self._context = replace(self._context, hearing=self._context.hearing.judged(tick.time_ns))
             chord = self._context.hearing.chord
@@ -110,13 +113,17 @@ class MarkovGenerator:
             self._take(Chord(chord))
             if chord == NO_CHORD:
                 parts -= {Part.CHORDS, Part.BASS}
-        grammar = _GrammarInTune(tick.hop, parts, request.opening, self._context.hearing.chord)
-        while draw.another(grammar.kinds()):
+            striking = self._context.ringing.striking(chord, parts, request.window, tick.hop)
+        playable = {part: _fitting(part, self._context.hearing.chord) for part in parts}
+        grammar = WindowGrammar(tick.hop, parts, request.opening, striking=striking, holding=HOLDING, playable=playable)
+        while draw.another(grammar):
             note = draw.note(grammar)
             grammar.add(note)
             self._take(note)
         self._take(End())
-        return Plan(request.plan_id, request.window, tick.hop, chord, grammar.notes)
+        plan = Plan(request.plan_id, request.window, tick.hop, chord, grammar.notes)
+        self._context = replace(self._context, ringing=self._context.ringing.after(plan))
+        return plan
 
     def snapshot(self) -> Context:
         """The context as a value."""
@@ -152,25 +159,6 @@ class MarkovGenerator:
     def _logits(self, name: str, given: Mapping[str, int]) -> npt.NDArray[np.float64]:
         with np.errstate(divide="ignore"):
             return np.log(self._table.probabilities(name, self._context.memory, given))
-
-
-class _GrammarInTune(WindowGrammar):
-    """A window's grammar in which each part keeps to its range, and who plays harmony to the chord."""
-
-    def __init__(self, hop: int, parts: frozenset[Part], opening: bool, chord: ChordSymbol) -> None:
-        super().__init__(hop, parts, opening)
-        self._fitting = {part: _fitting(part, chord) for part in parts}
-
-    def pitches(self, part: Part, onset: int) -> Mask:
-        return super().pitches(part, onset) & self._fitting[part]
-
-    def onsets(self, part: Part) -> Mask:
-        mask = super().onsets(part)
-        if len(self.notes) >= self._fitting[part].sum():
-            # So many may sound that nothing is left to strike at a later onset either.
-            for klass in np.flatnonzero(mask):
-                mask[klass] = self.pitches(part, int(klass) - 1).any()
-        return mask
 
 
 def _fitting(part: Part, chord: ChordSymbol) -> Mask:

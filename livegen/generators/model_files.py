@@ -1,4 +1,4 @@
-"""Finds and reads model directories: `model.json`, `model.onnx` and `heads.onnx`, checked before anything is loaded.
+"""Finds and reads model directories: `model.json` and the ONNX files that it names, checked before anything is loaded.
 
 Nothing here needs torch, onnx or ONNX Runtime; that the graphs keep what `model.json` promises is checked by
 `livegen.generators.session`. May be called from any thread; blocks on the disk.
@@ -14,7 +14,8 @@ from pathlib import Path
 from typing import Any
 
 from livegen.core.errors import ModelError
-from livegen.generators.contract import EXPORT_AGAIN, PLAIN_NAME, GraphSpec, ModelContract, parse_contract
+from livegen.generators.contract import EXPORT_AGAIN, PLAIN_NAME, GraphSpec, ModelContract
+from livegen.generators.contract_reader import parse_contract
 from livegen.generators.onnx_wire import has_external_data
 
 CONTRACT_FILE = "model.json"
@@ -70,7 +71,7 @@ def load_contract(path: Path) -> ModelContract:
     """
     place = path / CONTRACT_FILE
     contract = parse_contract(_read_json(place), place)
-    for graph in (contract.step, contract.heads):
+    for graph in contract.graphs:
         read_graph(contract, graph)
     return contract
 

@@ -4,23 +4,25 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
 
 from livegen.core import vocabulary as v
 from livegen.core.errors import InputError, LivegenError
-from livegen.core.events import Chord, End, Event, On, Part, PlayerEvent, Tick
+from livegen.core.events import Chord, End, Event, On, Part, PlayerEvent
+from livegen.core.harmonic_memory import Features, HarmonicMemory
 from livegen.core.harmony import ChordSymbol
-from livegen.core.hearing import Hearing
 from livegen.core.plans import Plan, PlanRequest
 from livegen.core.stream import StreamEncoder
-from livegen.generators.contract import DRAWN, GIVEN, ModelContract
+from livegen.generators.chord_choice import choose_chord
+from livegen.generators.contract import GIVEN, ModelContract
 from livegen.generators.draw import WindowDraw
 from livegen.generators.model_files import find_model, load_contract
+from livegen.generators.ringing import Ringing
 from livegen.generators.session import FloatArray, State, StepSession
-from livegen.generators.window import WindowGrammar
+from livegen.generators.window import HOLDING, WindowGrammar
 
 _OWN_HISTORY = [v.COLUMN[name] for name in ("root", "quality", "pitch")]
 """Columns that are hidden where the model must listen to the player rather than to itself."""
@@ -34,13 +36,15 @@ class Context:
         state: the model's memory.
         last_ns: the encoder's memory, the time of the last event.
         style: weights that the last request asked for, float32 [1, styles]; the player's events are heard in that style.
-        hearing: what the player's latest notes say of the chord.
+        memory: what a chord is chosen from.
+        ringing: what of the agent's harmony sounds on.
     """
 
     state: State
     last_ns: int | None
     style: FloatArray
-    hearing: Hearing
+    memory: HarmonicMemory
+    ringing: Ringing = field(default_factory=Ringing)
 
 
 class NeuralGenerator:
@@ -55,7 +59,8 @@ class NeuralGenerator:
         self._encoder = StreamEncoder()
         self._state = session.initial_state()
         self._style: FloatArray = np.zeros((1, len(contract.styles)), dtype=np.float32)
-        self._hearing = Hearing()
+        self._memory = HarmonicMemory()
+        self._ringing = Ringing()
         # What the last step gave to the heads; only read in the plan that made it, so it is no part of the context.
         self._hidden: FloatArray = np.zeros((1, 0), dtype=np.float32)
 
@@ -79,7 +84,9 @@ class NeuralGenerator:
         with self._all_or_nothing():
             self._feed(event)
             if isinstance(event, On):
-                self._hearing = self._hearing.struck(event.pitch, event.time_ns)
+                self._memory = self._memory.struck(event.pitch, event.time_ns)
+            else:
+                self._memory = self._memory.released(event.pitch)
 
     def plan(self, request: PlanRequest) -> Plan:
         """Fill one window; the request's tick and the answer become part of the context.
@@ -101,7 +108,7 @@ class NeuralGenerator:
 
     def snapshot(self) -> Context:
         """The context as a value; free, since nothing in it is ever written to."""
-        return Context(self._state, self._encoder.snapshot(), self._style, self._hearing)
+        return Context(self._state, self._encoder.snapshot(), self._style, self._memory, self._ringing)
 
     def restore(self, state: object) -> None:
         """Go back to a context that `snapshot` of this generator gave.
@@ -111,38 +118,54 @@ class NeuralGenerator:
         """
         if not isinstance(state, Context):
             raise InputError(f"a context of the neural generator is needed, not {type(state).__name__}")
-        self._state, self._style, self._hearing = state.state, state.style, state.hearing
+        self._state, self._style, self._memory, self._ringing = state.state, state.style, state.memory, state.ringing
         self._encoder.restore(state.last_ns)
 
     def reset(self) -> None:
         """Forget everything."""
-        self.restore(Context(self._session.initial_state(), None, np.zeros_like(self._style), Hearing()))
+        self.restore(Context(self._session.initial_state(), None, np.zeros_like(self._style), HarmonicMemory()))
 
     def _fill(self, request: PlanRequest, rng: np.random.Generator) -> Plan:
         tick = request.tick
         # Training runs such windows in both ways. With the lead in our hands our own line matters; else only the player's does.
         hide = self._contract.decoding["hide_history"] and Part.LEAD not in tick.parts
         self._feed(tick)
-        draw = WindowDraw(self._logits, request.sampling, rng)
+        draw = WindowDraw(self._logits, request.sampling, rng, self._contract.in_chord)
         chord: ChordSymbol | None = None
         if request.wants_chord:
-            chord = self._chord(tick, draw)
+            chord = self._chord(request, draw)
             self._feed(Chord(chord), hide)
-        grammar = WindowGrammar(tick.hop, tick.parts, request.opening)
-        while draw.another(grammar.kinds()):
+        grammar = self._grammar(request, chord)
+        while draw.another(grammar):
             note = draw.note(grammar)
             grammar.add(note)
             self._feed(note, hide)
         self._feed(End())
-        return Plan(request.plan_id, request.window, tick.hop, chord, grammar.notes)
+        plan = Plan(request.plan_id, request.window, tick.hop, chord, grammar.notes)
+        self._ringing = self._ringing.after(plan)
+        return plan
 
-    def _chord(self, tick: Tick, draw: WindowDraw) -> ChordSymbol:
-        """The window's chord: drawn from the model, or, where its contract says so, what the player's notes say."""
-        if self._contract.decoding["chords"] == DRAWN:
+    def _grammar(self, request: PlanRequest, chord: ChordSymbol | None) -> WindowGrammar:
+        """What may come in this window: where the contract says so, chords that hold and are heard as they change."""
+        tick = request.tick
+        if chord is None or not self._contract.hold:
+            return WindowGrammar(tick.hop, tick.parts, request.opening)
+        striking = self._ringing.striking(chord, tick.parts, request.window, tick.hop)
+        return WindowGrammar(tick.hop, tick.parts, request.opening, striking=striking, holding=HOLDING)
+
+    def _chord(self, request: PlanRequest, draw: WindowDraw) -> ChordSymbol:
+        """The window's chord: chosen by the chord graph from what was heard; where there is none, drawn from the heads."""
+        if self._contract.chords is None:
             return draw.chord()
-        self._hearing = self._hearing.judged(tick.time_ns)
-        draw.use_chord(self._hearing.chord)
-        return self._hearing.chord
+        self._memory = self._memory.placed(request.tick, request.window)
+        chord = choose_chord(self._memory, request, self._judge, self._contract.chord_boldness)
+        self._memory = self._memory.planned(chord, request.window)
+        draw.use_chord(chord)
+        return chord
+
+    def _judge(self, features: Features) -> FloatArray:
+        logits: FloatArray = self._session.chords(features.heard[np.newaxis], features.place[np.newaxis])[0]
+        return logits
 
     def _logits(self, name: str, given: Mapping[str, int]) -> FloatArray:
         """What the heads say of a field after the last event, [classes]."""

@@ -1,53 +1,49 @@
-"""Runs a model's two graphs on ONNX Runtime: one event a step, then the heads, in plain numpy values.
+"""Runs a model's graphs on ONNX Runtime: one event a step, then the heads; and the chord graph where there is one.
 
-Plain `run` with numpy arrays was measured against I/O binding and preallocated OrtValues: a step of 3 M weights takes 175 µs by
-`run`, 174 with fixed bindings and the copies that keep the state a value, 186 with fresh bindings, 206 with OrtValues. So there
-is nothing to bind. One thread: two were slower than one at batch 1.
+What a model remembers is a `State`, a value to the caller: keeping one is a snapshot, and stepping from an older one goes back.
+A model whose state is small carries it in plain arrays: for those, plain `run` was measured against I/O binding and
+preallocated OrtValues (a step of 3 M weights takes 175 µs by `run`, 174 with fixed bindings and the copies that keep the state
+a value, 186 with fresh bindings, 206 with OrtValues), so there is nothing to bind. A model that attends to its events has a
+cache that is written in place (`livegen.generators.cached_step`), and its states point into it.
 """
 
 from __future__ import annotations
 
-import math
+from dataclasses import dataclass
 
 import numpy as np
-import numpy.typing as npt
-import onnxruntime
-from onnxruntime.capi import onnxruntime_pybind11_state as ort_state
 
 from livegen.core import vocabulary as v
-from livegen.core.errors import ConfigError, ModelError
-from livegen.generators.contract import BATCH, EXPORT_AGAIN, GraphSpec, ModelContract, TensorSpec, difference
-from livegen.generators.model_files import read_graph
+from livegen.core.errors import ModelError
+from livegen.generators.cached_step import CachedStep
+from livegen.generators.contract import BATCH, ModelContract
+from livegen.generators.onnx_graphs import PROVIDERS, FloatArray, IntArray, choose_provider, open_graph, run
+from livegen.generators.rolling_cache import START, Place
 
-PROVIDERS: dict[str, str] = {
-    "cpu": "CPUExecutionProvider",
-    "cuda": "CUDAExecutionProvider",
-    "coreml": "CoreMLExecutionProvider",
-    "dml": "DmlExecutionProvider",
-}
-"""Names that a musician uses, and ONNX Runtime's."""
+__all__ = ["PROVIDERS", "FloatArray", "IntArray", "State", "StepSession"]
 
-_PACKAGES = {"cpu": "onnxruntime", "cuda": "onnxruntime-gpu", "coreml": "onnxruntime on macOS", "dml": "onnxruntime-directml"}
-_TYPES = {"tensor(float)": "float32", "tensor(int64)": "int64"}
 
-# ONNX Runtime has a tree of its own without a common base, and it grows: take every exception that its module has.
-_ORT_ERRORS: tuple[type[Exception], ...] = (
-    RuntimeError,
-    ValueError,
-    *(kind for kind in vars(ort_state).values() if isinstance(kind, type) and issubclass(kind, Exception)),
-)
+@dataclass(frozen=True, slots=True, eq=False)
+class State:
+    """What the model remembers at one point of the stream. Nobody writes to the arrays.
 
-FloatArray = npt.NDArray[np.float32]
-IntArray = npt.NDArray[np.int64]
-State = tuple[FloatArray, ...]
-"""What the model remembers, as a value: nobody writes to these arrays, so keeping one is a snapshot."""
+    Attributes:
+        values: the state tensors, float32 [B, ..] each, in the contract's order.
+        memory: where the events lie that the model attends to; None if the values are all there is.
+        place: which of them this state has seen.
+    """
+
+    values: tuple[FloatArray, ...]
+    memory: CachedStep | None = None
+    place: Place = START
 
 
 class StepSession:
-    """The two graphs of one model, opened, compared with the contract and warmed up.
+    """The graphs of one model, opened, compared with the contract and warmed up.
 
-    Opening blocks (milliseconds to seconds); `step` and `heads` block for their inference. It holds no context, so one session
-    can serve several; calls may come from any thread. B is the batch.
+    Opening blocks (milliseconds to seconds); `step`, `heads` and `chords` block for their inference. It holds no context, so
+    one session can serve several. Calls may come from any thread, but states that stem from the same `initial_state` belong to
+    one thread at a time. B is the batch.
 
     Attributes:
         contract: what was opened.
@@ -63,7 +59,10 @@ class StepSession:
             ConfigError: there is no provider of that name.
         """
         self.contract = contract
-        self.provider, self.notice = _choose_provider(provider)
+        self.provider, self.notice = choose_provider(provider)
+        if contract.cache is not None and self.provider != "cpu":
+            self.notice = f"{contract.name} keeps its memory in place, which provider {provider!r} can't; using cpu"
+            self.provider = "cpu"
         try:
             self._open()
         except ModelError as error:
@@ -73,29 +72,36 @@ class StepSession:
             self._open()
 
     def _open(self) -> None:
-        self._step = _open(self.contract, self.contract.step, self.provider)
-        self._heads = _open(self.contract, self.contract.heads, self.provider)
+        contract = self.contract
+        self._step = open_graph(contract, contract.step, self.provider)
+        self._heads = open_graph(contract, contract.heads, self.provider)
+        self._chords = None if contract.chords is None else open_graph(contract, contract.chords, self.provider)
         if PROVIDERS[self.provider] not in self._step.get_providers():
             # ONNX Runtime goes on without a provider whose libraries it can't load.
             self.notice = (
                 f"provider {self.provider!r} could not be started by onnxruntime; using cpu. Check its driver and libraries"
             )
             self.provider = "cpu"
-        self._step_outputs = [spec.name for spec in self.contract.step.outputs]
-        self._head_outputs = [spec.name for spec in self.contract.heads.outputs]
-        # The first run allocates and is many times slower than the others; it also shows what no description can.
+        self._warm_up()
+
+    def _warm_up(self) -> None:
+        """The first run allocates and is many times slower than the others; it also shows what no description can."""
         row, style = (np.zeros((1, int(spec.shape[1])), dtype=spec.type) for spec in self.contract.step.inputs[:2])
         given = np.zeros((1, int(self.contract.heads.inputs[1].shape[1])), dtype=np.int64)
         hidden, _ = self.step(row, style, self.initial_state())
         self.heads(hidden, given)
+        if self.contract.chords is not None:
+            heard, place = (np.zeros((1, *map(int, spec.shape[1:])), dtype=np.float32) for spec in self.contract.chords.inputs)
+            self.chords(heard, place)
 
     def initial_state(self, batch: int = 1) -> State:
-        """The memory before the first event: zeros."""
+        """The memory before the first event: a context of its own, of `batch` sequences that go in step."""
         shapes = {spec.name: spec.shape for spec in self.contract.step.inputs}
-        return tuple(
+        values = tuple(
             _frozen(np.zeros([batch if size == BATCH else int(size) for size in shapes[before]], dtype=np.float32))
             for before, _ in self.contract.state
         )
+        return State(values, self._memory(batch))
 
     def step(self, row: IntArray, style: FloatArray, state: State) -> tuple[FloatArray, State]:
         """Take in one event.
@@ -103,19 +109,39 @@ class StepSession:
         Args:
             row: classes of the event, [B, len(vocabulary.FIELDS)].
             style: weights of the styles, [B, styles].
-            state: what came out of the step before, or `initial_state`; it is left as it is.
+            state: what came out of a step, or `initial_state`. Where there is a cache, going on from a state ends the lives of
+                all that came after it.
 
         Returns:
             `hidden`, [B, width], made for `heads` and nothing else, and the new state.
 
         Raises:
-            ModelError: the run failed, or a number in the output is not finite.
+            ModelError: the run failed, a number in the output is not finite, or the state's life has ended.
         """
+        if state.memory is not None:
+            hidden, after, place = state.memory.run(row, style, state.values, state.place)
+            return hidden, State(tuple(map(_frozen, after)), state.memory, place)
         feed: dict[str, FloatArray | IntArray] = {"row": row, "style": style}
-        for (before, _), tensor in zip(self.contract.state, state, strict=True):
+        for (before, _), tensor in zip(self.contract.state, state.values, strict=True):
             feed[before] = tensor
-        hidden, *after = _run(self._step, self._step_outputs, feed, self.contract.step.file)
-        return hidden, tuple(_frozen(tensor) for tensor in after)
+        hidden, *values = run(self._step, feed, self.contract.step)
+        return hidden, State(tuple(map(_frozen, values)))
+
+    def spread(self, state: State, batch: int) -> State:
+        """The state of one sequence as that of `batch` candidates that go apart from here, in a context of their own.
+
+        Raises:
+            ModelError: the state's life has ended.
+        """
+        values = tuple(_frozen(np.repeat(value, batch, axis=0)) for value in state.values)
+        memory = self._memory(batch)
+        if state.memory is None or memory is None:
+            return State(values)
+        return State(values, memory, state.memory.copy_to(memory, state.place))
+
+    def _memory(self, batch: int) -> CachedStep | None:
+        cache = self.contract.cache
+        return None if cache is None else CachedStep(self._step, self.contract, cache, batch)
 
     def heads(self, hidden: FloatArray, given: IntArray) -> dict[str, FloatArray]:
         """Logits of every head, [B, classes], from `hidden` [B, width] and `given` [B, len(contract.GIVEN)], 0 where not known.
@@ -123,60 +149,19 @@ class StepSession:
         Raises:
             ModelError: as `step`.
         """
-        logits = _run(self._heads, self._head_outputs, {"hidden": hidden, "given": given}, self.contract.heads.file)
+        logits = run(self._heads, {"hidden": hidden, "given": given}, self.contract.heads)
         return dict(zip(v.HEADS, logits, strict=True))
 
+    def chords(self, heard: FloatArray, place: FloatArray) -> FloatArray:
+        """Logits of a window's chord, [B, CHORD_CLASSES], from what was heard [B, channels, 12] and its place [B, places].
 
-def _choose_provider(name: str) -> tuple[str, str | None]:
-    if name not in PROVIDERS:
-        raise ConfigError(f"there is no provider {name!r}; choose one of {', '.join(PROVIDERS)}")
-    available = [ours for ours, theirs in PROVIDERS.items() if theirs in onnxruntime.get_available_providers()]
-    if name in available:
-        return name, None
-    have = ", ".join(available)
-    return "cpu", f"provider {name!r} is not in this onnxruntime (it has {have}); using cpu. Install {_PACKAGES[name]} for it"
-
-
-def _open(contract: ModelContract, graph: GraphSpec, provider: str) -> onnxruntime.InferenceSession:
-    data = read_graph(contract, graph)
-    options = onnxruntime.SessionOptions()
-    options.intra_op_num_threads = 1
-    options.inter_op_num_threads = 1
-    options.execution_mode = onnxruntime.ExecutionMode.ORT_SEQUENTIAL
-    options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_ENABLE_ALL
-    options.enable_mem_pattern = provider != "dml"  # DirectML does not have it
-    options.log_severity_level = 4  # what goes wrong is raised, and we say it ourselves
-    providers = list(dict.fromkeys([PROVIDERS[provider], PROVIDERS["cpu"]]))
-    path = contract.directory / graph.file
-    try:
-        session = onnxruntime.InferenceSession(data, options, providers=providers, enable_fallback=0)
-    except _ORT_ERRORS as error:
-        raise ModelError(f"{path}: onnxruntime {onnxruntime.__version__} can't load it ({error}); {EXPORT_AGAIN}") from error
-    for kind, found, needed in (
-        ("inputs", _specs(session.get_inputs()), graph.inputs),
-        ("outputs", _specs(session.get_outputs()), graph.outputs),
-    ):
-        if found != needed:
-            raise ModelError(f"{path}: its {kind} {difference(found, needed)} by the contract; {EXPORT_AGAIN}")
-    return session
-
-
-def _specs(tensors: list[onnxruntime.NodeArg]) -> tuple[TensorSpec, ...]:
-    return tuple(TensorSpec(tensor.name, _TYPES.get(tensor.type, tensor.type), tuple(tensor.shape)) for tensor in tensors)
-
-
-def _run(
-    session: onnxruntime.InferenceSession, names: list[str], feed: dict[str, FloatArray | IntArray], file: str
-) -> list[FloatArray]:
-    try:
-        outputs: list[FloatArray] = session.run(names, feed)
-    except _ORT_ERRORS as error:
-        raise ModelError(f"{file}: inference failed ({error})") from error
-    for name, output in zip(names, outputs, strict=True):
-        # The sum of squares is finite only if every number is, and much faster than asking each.
-        if not math.isfinite(np.vdot(output, output)):
-            raise ModelError(f"{file}: {name!r} is not finite; the model is damaged or was trained badly: choose another")
-    return outputs
+        Raises:
+            ModelError: as `step`, or the model has no chord graph.
+        """
+        if self._chords is None or self.contract.chords is None:
+            raise ModelError(f"{self.contract.name} has no chord graph; export it with --chords")
+        (logits,) = run(self._chords, {"heard": heard, "place": place}, self.contract.chords)
+        return logits
 
 
 def _frozen(tensor: FloatArray) -> FloatArray:

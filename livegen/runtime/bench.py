@@ -24,7 +24,7 @@ from livegen.devices.clock import Clock, MonotonicClock
 from livegen.devices.memory import MemoryPeer, memory_cable
 from livegen.devices.open_backend import open_backend
 from livegen.generators.contract import GIVEN
-from livegen.generators.model_files import find_model, load_contract, read_graph
+from livegen.generators.model_files import find_model, load_contract
 from livegen.generators.neural import NeuralGenerator
 from livegen.generators.session import StepSession
 from livegen.runtime.config import Config
@@ -48,10 +48,10 @@ def percentiles_ms(samples_ns: list[int], *, worst: bool = False) -> Figures:
 
 
 def model_figures(model: str, provider: str, clock: Clock) -> dict[str, object]:
-    """Size and speed of a model through the daemon's own session.
+    """Size and speed of a model through the daemon's own session, once it has heard as many events as it attends to.
 
-    `floor_ms` is the time that it takes to stream the step's weights once from memory at the measured copy bandwidth; a model
-    that fits into the processor's cache can be faster than that.
+    `floor_ms` is the time that it takes to stream the weights that a step uses once from memory at the measured copy bandwidth;
+    a model that fits into the processor's cache can be faster than that.
 
     Raises:
         ModelError: the model cannot be used.
@@ -63,13 +63,15 @@ def model_figures(model: str, provider: str, clock: Clock) -> dict[str, object]:
     state, given = session.initial_state(), np.zeros((1, len(GIVEN)), dtype=np.int64)
     steps: list[int] = []
     heads: list[int] = []
-    for index in range(STEPS):
+    context = contract.context_events or 0
+    for index in range(context + STEPS):
         start = clock.now_ns()
         hidden, state = session.step(rows[index % len(rows)][np.newaxis], style, state)
         middle = clock.now_ns()
         session.heads(hidden, given)
-        steps.append(middle - start)
-        heads.append(clock.now_ns() - middle)
+        if index >= context:
+            steps.append(middle - start)
+            heads.append(clock.now_ns() - middle)
     return {
         "model": contract.name,
         "parameters": contract.architecture["parameters"],
@@ -77,7 +79,7 @@ def model_figures(model: str, provider: str, clock: Clock) -> dict[str, object]:
         "step_ms": percentiles_ms(steps),
         "heads_ms": percentiles_ms(heads),
         "notes_per_s": round(_notes_per_s(NeuralGenerator(session, contract), clock), 1),
-        "floor_ms": round(len(read_graph(contract, contract.step)) / _copy_bandwidth(clock) * 1e3, 4),
+        "floor_ms": round(contract.streamed_bytes / _copy_bandwidth(clock) * 1e3, 4),
     }
 
 

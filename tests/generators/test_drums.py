@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from itertools import pairwise
 
 import pytest
 from hypothesis import given
@@ -11,7 +12,7 @@ from support.laws import law
 
 from livegen.core import vocabulary as v
 from livegen.core.events import Part, Tick
-from livegen.core.plans import PlanRequest
+from livegen.core.plans import PlanRequest, Sampling
 from livegen.generators.drums import FOOT_HAT, HAT, KICK, RIDE, SNARE, STICK, drum_notes
 
 DRUMS = frozenset({Part.DRUMS})
@@ -24,28 +25,32 @@ def request_for(
     return PlanRequest(1, 0, Tick(0, half_beat, beats_per_bar, 120.0, 6, hop, DRUMS), style=style)
 
 
-def bar_of(beats_per_bar: int, style: tuple[tuple[str, float], ...] = (), hop: int = 24) -> list[tuple[int, int]]:
+def bar_of(
+    beats_per_bar: int, style: tuple[tuple[str, float], ...] = (), hop: int = 24, density: float = 0.0
+) -> list[tuple[int, int]]:
     """One bar window by window, as (pulse, pitch)."""
     return [
         (12 * half_beat + note.onset, note.pitch)
         for half_beat in range(0, 2 * beats_per_bar, hop // 12)
-        for note in drum_notes(request_for(half_beat, beats_per_bar, hop, style))
+        for note in drum_notes(replace(request_for(half_beat, beats_per_bar, hop, style), sampling=Sampling(density=density)))
     ]
 
 
 @law
 @given(
-    st.integers(1, 12).flatmap(lambda beats: st.tuples(st.just(beats), st.integers(0, 2 * beats - 1))),
-    st.sampled_from(v.HOPS),
-    st.sampled_from([(), JAZZ, (("jazz", 0.0),)]),
-    st.integers(0, 2**40),
-    st.integers(0, 10**6),
+    place=st.integers(1, 12).flatmap(lambda beats: st.tuples(st.just(beats), st.integers(0, 2 * beats - 1))),
+    hop=st.sampled_from(v.HOPS),
+    style=st.sampled_from([(), JAZZ, (("jazz", 0.0),)]),
+    seed=st.integers(0, 2**40),
+    plan_id=st.integers(0, 10**6),
+    density=st.floats(-1, 1),
 )
 def test_every_hit_lies_in_its_window_and_in_order(
-    place: tuple[int, int], hop: int, style: tuple[tuple[str, float], ...], seed: int, plan_id: int
+    *, place: tuple[int, int], hop: int, style: tuple[tuple[str, float], ...], seed: int, plan_id: int, density: float
 ) -> None:
     beats_per_bar, half_beat = place
-    request = replace(request_for(half_beat, beats_per_bar, hop, style), seed=seed, plan_id=plan_id)
+    request = request_for(half_beat, beats_per_bar, hop, style)
+    request = replace(request, seed=seed, plan_id=plan_id, sampling=Sampling(density=density))
     notes = drum_notes(request)
     assert all(note.part == Part.DRUMS and 0 <= note.onset < hop and 1 <= note.velocity <= 127 for note in notes)
     order = [(note.onset, note.pitch) for note in notes]
@@ -102,3 +107,21 @@ def test_loudness_varies_with_seed_and_window_a_little() -> None:
     kicks = {velocities[0] for velocities in loud}
     assert max(kicks) - min(kicks) <= 12
     assert drum_notes(replace(request, seed=1)) != drum_notes(replace(request, seed=2))
+
+
+class TestDensity:
+    @pytest.mark.parametrize("style", [(), JAZZ])
+    @pytest.mark.parametrize("beats_per_bar", [3, 4])
+    def test_each_step_keeps_what_the_one_below_plays(self, beats_per_bar: int, style: tuple[tuple[str, float], ...]) -> None:
+        bars = [set(bar_of(beats_per_bar, style, density=step / 10)) for step in range(-10, 11)]
+        assert all(sparse <= dense for sparse, dense in pairwise(bars))
+        assert len({len(bar) for bar in bars}) >= 5
+        assert bars[0] < bars[10] < bars[-1]
+
+    def test_at_its_sparsest_the_bar_is_kept(self) -> None:
+        assert bar_of(4, density=-1.0) == [(0, KICK)]
+        assert [pitch for _, pitch in bar_of(4, JAZZ, density=-1.0)] == [FOOT_HAT, FOOT_HAT]
+        assert {pitch for _, pitch in bar_of(4, density=-0.8)} == {KICK, SNARE}
+
+    def test_at_its_densest_there_are_sixteenths(self) -> None:
+        assert [pulse for pulse, pitch in bar_of(4, density=1.0) if pitch == HAT] == list(range(0, 96, 6))

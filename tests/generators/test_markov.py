@@ -104,7 +104,7 @@ def test_every_plan_obeys_the_grammar_of_its_window(
     assert len(order) <= MAX_NOTES
     assert all(note.part in parts and 0 <= note.onset < hop for note in plan.notes)
     assert all(note.pitch in RANGES[note.part] for note in plan.notes)
-    assert all(note.duration in v.DURATIONS and 1 <= note.velocity <= 127 for note in plan.notes)
+    assert all(note.duration >= 1 and 1 <= note.velocity <= 127 for note in plan.notes)
     if opening and Part.LEAD in parts:
         assert order[0][:2] == (Part.LEAD, 0)
 

@@ -16,13 +16,28 @@ import onnxruntime
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from support.tiny_models import LAYERS, STYLES, copy_of, edit_contract, edit_graph, edit_weights, export_tiny, write_graph
+from support.tiny_models import (
+    CONTEXT,
+    STYLES,
+    copy_of,
+    edit_contract,
+    edit_graph,
+    edit_weights,
+    export_model_of,
+    export_tiny,
+    tiny_chords,
+    tiny_lstm,
+    tiny_transformer,
+    write_graph,
+)
 
 from livegen.core import vocabulary as v
 from livegen.core.errors import ConfigError, ModelError
 from livegen.core.events import Part
+from livegen.core.harmonic_memory import CHANNELS, PLACES
 from livegen.generators import model_files
-from livegen.generators.contract import GIVEN, parse_contract
+from livegen.generators.contract import CHORD_CLASSES, GIVEN, INT8
+from livegen.generators.contract_reader import parse_contract
 from livegen.generators.model_files import find_model, list_models, load_contract
 from livegen.generators.session import StepSession
 from models.network import GIVEN as MODELS_GIVEN
@@ -30,9 +45,14 @@ from models.network import GIVEN as MODELS_GIVEN
 
 @pytest.fixture(scope="module")
 def exported(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return export_tiny(
-        tmp_path_factory.mktemp("exported"), 2, training={"seed": 7, "corpora": [{"name": "x", "licence": "CC0"}]}
-    )
+    training = {"seed": 7, "corpora": [{"name": "x", "licence": "CC0"}]}
+    return export_tiny(tmp_path_factory.mktemp("exported"), 2, training=training)
+
+
+@pytest.fixture(scope="module")
+def transformer(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """With all that a model can have: a cache, eight bits, a chord graph."""
+    return export_model_of(tiny_transformer(), tmp_path_factory.mktemp("transformer"), "full", INT8, chords=tiny_chords())
 
 
 @pytest.fixture
@@ -55,7 +75,25 @@ def test_a_whole_model_loads_and_says_what_it_is(exported: Path) -> None:
     assert contract.decoding == {"hide_history": True, "chords": "drawn"}
     assert contract.training["seed"] == 7
     assert contract.architecture["parameters"] > 0
-    assert [before for before, _ in contract.state] == ["h0", "c0", "h1", "c1"]
+    assert [before for before, _ in contract.state] == ["heard", "h0", "c0", "h1", "c1"]
+    assert (contract.weights, contract.cache, contract.chords) == ("float32", None, None)
+    assert {"ai.onnx:Gemm", "ai.onnx:Tanh"} <= set(contract.operators)
+    assert 0 < contract.streamed_bytes < contract.step.size_bytes
+
+
+def test_a_model_with_everything_says_what_it_is(transformer: Path) -> None:
+    contract = load_contract(transformer)
+    assert contract.architecture["kind"] == "transformer"
+    assert contract.context_events == CONTEXT
+    assert contract.weights == "int8"
+    assert contract.cache is not None
+    assert contract.cache.slots > CONTEXT
+    assert len(contract.cache.layers) == 2
+    assert [before for before, _ in contract.state] == ["heard"]
+    assert {"com.microsoft:GroupQueryAttention", "com.microsoft:MatMulNBits"} <= set(contract.operators)
+    assert contract.decoding["chords"] == "planned"
+    assert contract.graphs == (contract.step, contract.heads, contract.chords)
+    assert contract.export["parity"]["steps"] >= 1000
 
 
 def test_the_runtime_and_the_training_side_agree_on_what_heads_are_given() -> None:
@@ -106,33 +144,50 @@ class TestContract:
     @pytest.mark.parametrize(
         "path",
         [
-            "format_version", "name", "vocabulary", "architecture", "opset", "context_events", "styles", "parts", "step",
-            "heads", "training", "decoding", "vocabulary.hash", "step.file", "step.sha256", "step.bytes", "step.inputs",
-            "step.outputs", "step.state", "heads.file", "heads.given", "decoding.hide_history", "decoding.chords",
-            "step.inputs.0.name",
-            "step.inputs.0.shape", "step.outputs.0.type",
+            "format_version", "operators", "weights", "chords", "export", "architecture.kind", "architecture.parameters",
+            "step.cache", "step.streamed_bytes", "name", "vocabulary", "architecture", "opset", "context_events", "styles",
+            "parts", "step", "heads", "training", "decoding", "vocabulary.hash", "step.file", "step.sha256", "step.bytes",
+            "step.inputs", "step.outputs", "step.state", "heads.file", "heads.given", "decoding.hide_history",
+            "decoding.chords", "step.inputs.0.name", "step.inputs.0.shape", "step.outputs.0.type",
         ],
     )  # fmt: skip
     def test_a_missing_key_or_wrong_type_is_named(self, exported: Path, path: str) -> None:
-        *way, last = [int(key) if key.isdigit() else key for key in path.split(".")]
-        for damage in ("missing", "wrong"):
-            document = json.loads((exported / "model.json").read_text())
-            table = document
-            for key in way:
-                table = table[key]
-            if damage == "missing":
-                del table[last]
-            else:
-                table[last] = 1.5
-            message = refusal(lambda document=document: parse_contract(document, exported / "model.json"))
-            assert str(last) in message
-            assert str(exported / "model.json") in message
-            assert "export the model again" in message
+        assert_named(exported / "model.json", path)
+
+    @pytest.mark.parametrize("path", ["step.cache.slots", "step.cache.layers", "chords.file", "chords.inputs", "chords.sha256"])
+    def test_the_same_of_what_only_some_models_have(self, transformer: Path, path: str) -> None:
+        assert_named(transformer / "model.json", path)
 
     @pytest.mark.parametrize(
         ("change", "words"),
         [
-            (lambda d: d.update(format_version=2), "format version 2, but this livegen reads 1"),
+            (lambda d: d["step"].update(cache=None), "'step.inputs' have past_key0 .* too many"),
+            (lambda d: d["step"]["cache"].update(slots=CONTEXT), f"{CONTEXT} slots has no room"),
+            (lambda d: d["step"]["cache"].update(slots=10**9), "slots, a rope base"),
+            (lambda d: d["step"]["cache"].update(rope_base=1.0), "a rope base of 1"),
+            (lambda d: d["step"]["cache"].update(layers=[]), "0 layers"),
+            (lambda d: d["step"]["cache"]["layers"].pop(), "past_key1 .* where past_length"),
+            (lambda d: d["step"]["cache"]["layers"][0].pop(), "must list 4 names"),
+            (lambda d: d["step"]["cache"]["layers"][0].reverse(), "needs an input"),
+            (lambda d: d.update(context_events=None), "no room for None"),
+            (lambda d: d.update(weights="int7"), "'weights' is 'int7', not one of float32, int8"),
+            (lambda d: d.update(chords=None), "'planned', but there is no chord graph"),
+            (lambda d: d["chords"]["inputs"].pop(), "'chords.inputs' must be"),
+            (lambda d: d["chords"]["outputs"][0].update(shape=["batch", 12]), "'chords.outputs' have logits"),
+            (lambda d: d["decoding"].update(chords="guessed"), "not one of drawn, heard, planned"),
+        ],
+    )
+    def test_a_cache_or_chord_graph_that_cannot_be(
+        self, transformer: Path, change: Callable[[dict[str, Any]], object], words: str
+    ) -> None:
+        document = json.loads((transformer / "model.json").read_text())
+        change(document)
+        assert re.search(words, refusal(lambda: parse_contract(document, transformer / "model.json")))
+
+    @pytest.mark.parametrize(
+        ("change", "words"),
+        [
+            (lambda d: d.update(format_version=1), "format version 1, but this livegen reads 2"),
             (lambda d: d.update(format_version=True), "must be int, found bool"),
             (lambda d: d["vocabulary"].update(hash="0123"), f"0123.*{v.HASH}"),
             (lambda d: d.update(styles=[]), "different names"),
@@ -152,7 +207,7 @@ class TestContract:
             (lambda d: d["step"]["outputs"].pop(), "lack c1_next"),
             (lambda d: d["step"]["outputs"].clear(), "must begin with hidden"),
             (lambda d: d["step"]["state"].pop(), "too many"),
-            (lambda d: d["step"]["state"].append(["h0"]), "pairs"),
+            (lambda d: d["step"]["state"].append(["h0"]), "must list 2 names"),
             (lambda d: d["step"]["state"].append(["nosuch", "x"]), "every state"),
             (lambda d: d["heads"]["outputs"][5].update(shape=["batch", 130]), "logits_pitch"),
         ],
@@ -167,8 +222,9 @@ class TestContract:
 
     @settings(deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
     @given(data=st.data())
-    def test_any_damage_is_read_or_refused(self, exported: Path, data: st.DataObject) -> None:
-        document = json.loads((exported / "model.json").read_text())
+    def test_any_damage_is_read_or_refused(self, exported: Path, transformer: Path, data: st.DataObject) -> None:
+        place = data.draw(st.sampled_from([exported, transformer])) / "model.json"
+        document = json.loads(place.read_text())
         table: Any = document
         while True:
             key = data.draw(st.sampled_from(list(table) if isinstance(table, dict) else list(range(len(table)))))
@@ -180,12 +236,31 @@ class TestContract:
             scalars | st.lists(scalars, max_size=3) | st.dictionaries(st.text(max_size=3), scalars, max_size=3)
         )
         with suppress(ModelError):
-            parse_contract(document, exported / "model.json")
+            parse_contract(document, place)
+
+
+def assert_named(place: Path, path: str) -> None:
+    """A contract without a key, or with a value of another type there, is refused by the key's name."""
+    *way, last = [int(key) if key.isdigit() else key for key in path.split(".")]
+    for damage in ("missing", "wrong"):
+        document = json.loads(place.read_text())
+        table = document
+        for key in way:
+            table = table[key]
+        if damage == "missing":
+            del table[last]
+        else:
+            table[last] = 1.5
+        message = refusal(lambda document=document: parse_contract(document, place))
+        assert str(last) in message
+        assert str(place) in message
+        assert "export the model again" in message
 
 
 class TestFiles:
-    @pytest.mark.parametrize("file", ["model.onnx", "heads.onnx"])
-    def test_missing(self, model: Path, file: str) -> None:
+    @pytest.mark.parametrize("file", ["model.onnx", "heads.onnx", "chords.onnx"])
+    def test_missing(self, transformer: Path, tmp_path: Path, file: str) -> None:
+        model = copy_of(transformer, tmp_path)
         (model / file).unlink()
         assert re.search(rf"{file}: cannot be read .*again", refusal(lambda: load_contract(model)))
 
@@ -246,7 +321,25 @@ class TestOpening:
         assert "not finite" in refusal(lambda: StepSession(load_contract(model)))
 
 
+class TestChords:
+    def test_a_model_with_a_chord_graph_answers(self, transformer: Path) -> None:
+        session = StepSession(load_contract(transformer))
+        heard, place = np.ones((3, CHANNELS, 12), np.float32), np.ones((3, PLACES), np.float32)
+        assert session.chords(heard, place).shape == (3, CHORD_CLASSES)
+
+    def test_one_without_says_so(self, exported: Path) -> None:
+        session = StepSession(load_contract(exported))
+        heard, place = np.ones((1, CHANNELS, 12), np.float32), np.ones((1, PLACES), np.float32)
+        assert "no chord graph" in refusal(lambda: session.chords(heard, place))
+
+
 class TestProviders:
+    def test_a_cache_in_place_stays_on_the_cpu_and_says_so(self, transformer: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr(onnxruntime, "get_available_providers", lambda: ["CUDAExecutionProvider", "CPUExecutionProvider"])
+        session = StepSession(load_contract(transformer), "cuda")
+        assert session.provider == "cpu"
+        assert re.search(r"memory in place.*'cuda'.*using cpu", str(session.notice))
+
     def test_an_unknown_name(self, exported: Path) -> None:
         with pytest.raises(ConfigError, match="choose one of cpu, cuda, coreml, dml"):
             StepSession(load_contract(exported), "abacus")
@@ -288,9 +381,9 @@ class TestProviders:
         assert "could not be started" in str(session.notice)
 
 
-@pytest.mark.parametrize("layers", LAYERS)
-def test_a_run_that_fails_is_a_model_error(tmp_path: Path, layers: int) -> None:
-    session = StepSession(load_contract(export_tiny(tmp_path, layers)))
+@pytest.mark.parametrize("make", [lambda: tiny_lstm(1), tiny_transformer])
+def test_a_run_that_fails_is_a_model_error(tmp_path: Path, make: Callable[[], Any]) -> None:
+    session = StepSession(load_contract(export_model_of(make(), tmp_path, "tiny")))
     row = np.full((1, len(v.FIELDS)), 10**6, dtype=np.int64)  # no such classes
     message = refusal(lambda: session.step(row, np.zeros((1, 2), np.float32), session.initial_state()))
     assert "inference failed" in message

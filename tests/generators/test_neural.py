@@ -4,19 +4,28 @@ from __future__ import annotations
 
 import subprocess
 import sys
-from dataclasses import replace
+from dataclasses import fields, replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from support.tiny_models import LAYERS, copy_of, edit_weights, export_tiny
+from support.tiny_models import (
+    LAYERS,
+    copy_of,
+    edit_weights,
+    export_model_of,
+    export_tiny,
+    tiny_chords,
+    tiny_lstm,
+    tiny_transformer,
+)
 
 from livegen.core import vocabulary as v
 from livegen.core.errors import InputError, ModelError
 from livegen.core.events import Off, On, Part, PlayerEvent, Tick
-from livegen.core.harmony import ChordSymbol
+from livegen.core.harmony import QUALITIES
 from livegen.core.plans import Plan, PlanRequest, Sampling
 from livegen.core.stream import parts_class
 from livegen.generators.model_files import load_contract
@@ -26,16 +35,20 @@ from livegen.generators.session import FloatArray, IntArray, State, StepSession
 from livegen.generators.window import MAX_NOTES
 
 S = 1_000_000_000
+TRANSFORMER = 0
 TRIO = frozenset({Part.LEAD, Part.CHORDS, Part.BASS})
 ACCOMPANIMENT = frozenset({Part.CHORDS, Part.BASS})
 
 
 @pytest.fixture(scope="module")
 def exported(tmp_path_factory: pytest.TempPathFactory) -> dict[int, Path]:
-    return {layers: export_tiny(tmp_path_factory.mktemp("exported"), layers) for layers in LAYERS}
+    """Models by their layers, and a Transformer."""
+    base = tmp_path_factory.mktemp("exported")
+    made = {layers: export_tiny(base, layers) for layers in LAYERS}
+    return made | {TRANSFORMER: export_model_of(tiny_transformer(), base, "tiny-transformer")}
 
 
-@pytest.fixture(scope="module", params=LAYERS)
+@pytest.fixture(scope="module", params=[*LAYERS, TRANSFORMER])
 def generator(request: pytest.FixtureRequest, exported: dict[int, Path]) -> NeuralGenerator:
     return open_neural(exported[request.param])
 
@@ -84,10 +97,12 @@ def phrase(count: int, seed: int = 0, start_ns: int = 0) -> list[PlayerEvent]:
 
 
 def same(one: Context, other: Context) -> bool:
-    states = zip(one.state, other.state, strict=True)
+    states = zip(one.state.values, other.state.values, strict=True)
     return (
-        one.last_ns == other.last_ns
-        and one.hearing == other.hearing
+        one.state.place.count == other.state.place.count
+        and one.last_ns == other.last_ns
+        and all(np.array_equal(getattr(one.memory, part.name), getattr(other.memory, part.name)) for part in fields(one.memory))
+        and one.ringing == other.ringing
         and np.array_equal(one.style, other.style)
         and all(np.array_equal(mine, theirs) for mine, theirs in states)
     )
@@ -159,11 +174,11 @@ def test_a_plan_rolls_back(fresh: NeuralGenerator) -> None:
     for event in phrase(4):
         fresh.observe(event)
     before = fresh.snapshot()
-    kept = [tensor.copy() for tensor in before.state]
+    kept = [tensor.copy() for tensor in before.state.values]
     first = fresh.plan(request_for(style=(("a", 1.0),), opening=True))
     assert not same(before, fresh.snapshot())
     fresh.restore(before)
-    assert all(np.array_equal(tensor, copy) for tensor, copy in zip(before.state, kept, strict=True))
+    assert all(np.array_equal(tensor, copy) for tensor, copy in zip(before.state.values, kept, strict=True))
     assert fresh.plan(request_for(style=(("a", 1.0),), opening=True)) == first
 
 
@@ -187,7 +202,7 @@ def test_a_restored_context_has_the_same_future(fresh: NeuralGenerator) -> None:
 def test_nothing_can_write_to_a_snapshot(fresh: NeuralGenerator) -> None:
     fresh.observe(On(0, 60, 64))
     with pytest.raises(ValueError, match="read-only"):
-        fresh.snapshot().state[0][0, 0] = 1.0
+        fresh.snapshot().state.values[0][0, 0] = 1.0
 
 
 def test_reset_forgets_everything(fresh: NeuralGenerator) -> None:
@@ -228,14 +243,16 @@ def test_what_the_player_does_matters(fresh: NeuralGenerator) -> None:
 
 class TestStyle:
     def test_styles_change_what_is_heard_and_unknown_ones_do_not(self, fresh: NeuralGenerator) -> None:
-        contexts = []
+        contexts, hidden = [], []
         for style in ((), (("nosuch", 1.0),), (("a", 1.0),), (("b", 1.0),)):
             fresh.reset()
             fresh.plan(request_for(1, frozenset(), style=style))
             contexts.append(fresh.snapshot())
+            hidden.append(fresh._hidden)
         assert same(contexts[0], contexts[1])
-        assert not np.array_equal(contexts[0].state[0], contexts[2].state[0])
-        assert not np.array_equal(contexts[2].state[0], contexts[3].state[0])
+        assert np.array_equal(hidden[0], hidden[1])
+        assert not np.array_equal(hidden[0], hidden[2])
+        assert not np.array_equal(hidden[2], hidden[3])
 
 
 class TestStream:
@@ -269,18 +286,20 @@ class TestStream:
         NeuralGenerator(spy, contract).plan(request_for(parts=ACCOMPANIMENT, opening=True))
         assert all(note["pitch"] for note in spy.rows_of("NOTE"))
 
-    def test_the_chord_may_be_found_in_what_was_heard(self, spy: SpySession) -> None:
-        """The chord is the player's, its notes are given it, and a plan that is taken back takes the finding with it."""
-        contract = replace(spy.contract, decoding={"hide_history": False, "chords": "heard"})
-        generator = NeuralGenerator(spy, contract)
+    def test_a_chord_graph_plans_the_chord(self, tmp_path: Path) -> None:
+        """Its chord is the plan's, the notes are given it, and a plan that is taken back takes it with it."""
+        spy = SpySession(export_model_of(tiny_lstm(1), tmp_path, "tiny", chords=tiny_chords()))
+        generator = NeuralGenerator(spy, spy.contract)
         for pitch in (60, 64, 67):
             generator.observe(On(S // 2, pitch, 80, 0))
         before = generator.snapshot()
-        assert generator.plan(request_for(parts=ACCOMPANIMENT)).chord == ChordSymbol(0, "maj")
-        assert spy.given[-1][5:] == [1, 1]
+        chord = generator.plan(request_for(parts=ACCOMPANIMENT)).chord
+        assert chord is not None
+        assert chord.root is not None
+        assert spy.given[-1][5:] == [1 + chord.root, 1 + QUALITIES.index(chord.quality)]
         generator.restore(before)
         assert same(generator.snapshot(), before)
-        assert generator.plan(request_for(parts=ACCOMPANIMENT)).chord == ChordSymbol(0, "maj")
+        assert generator.plan(request_for(parts=ACCOMPANIMENT)).chord == chord
 
     def test_heads_are_given_what_is_known_and_no_more(self, spy: SpySession) -> None:
         """Columns are root, part, pulse, pitch, duration, then the window's chord."""

@@ -15,28 +15,62 @@ import torch
 from onnx import numpy_helper
 
 from export.bundle import export_model
-from models.lstm import LSTMConfig, LSTMModel, save
+from livegen.generators.contract import FLOAT32
+from models.checkpoint import Model, save
+from models.chords import ChordNet
+from models.lstm import LSTMConfig, LSTMModel
+from models.transformer import TransformerConfig, TransformerModel
 
 STYLES = ("a", "b")
 LAYERS = (1, 2)
+CONTEXT = 12
+"""Events that the tiny Transformer attends to."""
 
 
 def tiny_lstm(layers: int, seed: int = 0) -> LSTMModel:
     """A model of a few thousand weights; they are large enough for its choices to differ."""
+    sizes = {"embedding": 8, "hidden": 16, "layers": layers, "head": 8, "dropout": 0.1}
+    return _grown(lambda: LSTMModel(LSTMConfig(**sizes, styles=STYLES)), seed)
+
+
+def tiny_transformer(layers: int = 2, seed: int = 0, context: int = CONTEXT) -> TransformerModel:
+    """The same with a window of a few events."""
+    sizes = {"width": 64, "layers": layers, "heads": 4, "kv_heads": 2, "context": context, "head": 8, "dropout": 0.1}
+    return _grown(lambda: TransformerModel(TransformerConfig(**sizes, styles=STYLES)), seed)
+
+
+def tiny_chords(seed: int = 0) -> ChordNet:
+    """A chord chooser of a few thousand weights."""
     with torch.random.fork_rng():
         torch.manual_seed(seed)
-        model = LSTMModel(LSTMConfig(embedding=8, hidden=16, layers=layers, head=8, dropout=0.1, styles=STYLES))
+        return ChordNet(width=8).eval()
+
+
+def _grown(make: Callable[[], Any], seed: int) -> Any:
+    with torch.random.fork_rng():
+        torch.manual_seed(seed)
+        model = make()
         with torch.no_grad():
             for parameter in model.parameters():
                 parameter.mul_(3.0)
     return model.eval()
 
 
-def export_tiny(base: Path, layers: int, **extra: Any) -> Path:
-    """The directory of an exported tiny model."""
-    checkpoint = base / f"tiny{layers}.pt"
-    save(tiny_lstm(layers), checkpoint, **extra)
-    return export_model(checkpoint, f"tiny{layers}", base / "models")[0]
+def export_tiny(base: Path, layers: int, weights: str = FLOAT32, **extra: Any) -> Path:
+    """The directory of an exported tiny LSTM."""
+    return export_model_of(tiny_lstm(layers), base, f"tiny{layers}", weights, **extra)
+
+
+def export_model_of(
+    model: Model, base: Path, name: str, weights: str = FLOAT32, *, chords: ChordNet | None = None, **extra: Any
+) -> Path:
+    """The directory of an exported model, by way of a checkpoint."""
+    checkpoint, chords_checkpoint = base / f"{name}.pt", base / f"{name}-chords.pt"
+    save(model, checkpoint, **extra)
+    if chords is not None:
+        torch.save({"weights": chords.state_dict(), "sizes": {"width": chords.width}}, chords_checkpoint)
+    given = chords_checkpoint if chords is not None else None
+    return export_model(checkpoint, name, base / "models", chords=given, weights=weights).directory
 
 
 def copy_of(model: Path, place: Path) -> Path:
