@@ -13,20 +13,28 @@ from livegen.core.director import Director, Stint
 from livegen.core.effects import Answered, Ask, Discard, Effect, GeneratorLost, InputLost, Observe, Overdue, Panic, Send
 from livegen.core.errors import InputError
 from livegen.core.events import Part, PlayerEvent
+from livegen.core.harmony import NO_CHORD, ChordSymbol
 from livegen.core.ledger import Ledger, Owner
 from livegen.core.listener import RESET_CONTROLLERS, SILENCING, Listener
 from livegen.core.midi import SUSTAIN, Control, Message, NoteOff, NoteOn, Other, Realtime, parse, release_all
 from livegen.core.parameters import Settings
 from livegen.core.planner import Planner
 from livegen.core.plans import Plan
-from livegen.core.schedule import NoteStart, Schedule
+from livegen.core.schedule import Harmony, NoteStart, Schedule
 from livegen.core.transport import Transport
+from livegen.core.vocabulary import DURATIONS
 
 CHANNELS: dict[Part, int] = {Part.LEAD: 0, Part.CHORDS: 1, Part.BASS: 2, Part.DRUMS: 9}
 """MIDI channel of each part, 0..15."""
 
 LATE_NS = 40_000_000
 """A note-on that could not be sent within this of its due time is dropped; a note-off never is."""
+
+MOST_SOUNDING: dict[Part, int] = {Part.LEAD: 6, Part.CHORDS: 8, Part.BASS: 1, Part.DRUMS: 16}
+"""How many notes of a part may sound at once."""
+
+LONGEST_PULSES = DURATIONS[-1]
+"""No note of the agent sounds longer, whatever its plan says."""
 
 Incoming = Message | Plan | Settings | Panic | InputLost | GeneratorLost
 
@@ -67,6 +75,8 @@ class Engine:
         self._effects: list[Effect] = []
         self._awaiting: Stint | None = None
         """The answer whose first note has not been sent yet."""
+        self._chord = NO_CHORD
+        """Of the window that plays, or of the last that had one."""
         self._generator_lost = False
         """Open requests are hopeless, which the next tick says."""
         self._pedals_thru: set[int] = set()
@@ -181,6 +191,8 @@ class Engine:
             self.counters["plans_stale"] += 1
             return
         self.counters["plans"] += 1
+        if plan.chord is not None:
+            self._schedule.harmony_at(plan.window, plan.chord)
         for note in plan.notes:
             start = NoteStart(note.part, self._channels[note.part], note.pitch, note.velocity, note.duration, plan.window)
             self._schedule.start_at(plan.window + note.onset, start)
@@ -190,6 +202,8 @@ class Engine:
             due_ns = self.transport.ns_at(pulse)
             if isinstance(entry, NoteStart):
                 self._start(pulse, due_ns, entry, now_ns)
+            elif isinstance(entry, Harmony):
+                self._turn_to(entry.chord, pulse)
             elif self.ledger.remove(Owner.GENERATED, entry.channel, entry.pitch):
                 self._send(NoteOff(entry.channel, entry.pitch), due_ns, entry.part)
 
@@ -197,12 +211,36 @@ class Engine:
         if now_ns - due_ns > LATE_NS:
             self.counters["notes_late_dropped"] += 1
             return
+        if not self._make_room(pulse, due_ns, entry):
+            self.counters["notes_crowded_out"] += 1
+            return
         self.counters["notes_out"] += 1
         if self._awaiting is not None and self._awaiting.phrase_end_ns is not None:
             self._effects.append(Answered(self._awaiting.phrase_end_ns, due_ns))
             self._awaiting = None
         self._strike(Owner.GENERATED, NoteOn(entry.channel, entry.pitch, entry.velocity), due_ns, entry.part)
-        self._schedule.end_at(pulse + entry.duration, entry.part, entry.channel, entry.pitch)
+        duration = min(entry.duration, LONGEST_PULSES)
+        self._schedule.end_at(pulse + duration, entry.part, entry.channel, entry.pitch, pulse)
+
+    def _make_room(self, pulse: int, due_ns: int, entry: NoteStart) -> bool:
+        """End the part's oldest notes until one more may sound; False if all that sound begin at this very pulse."""
+        others = [end for end in self._schedule.sounding(entry.part) if end.pitch != entry.pitch]
+        crowd = len(others) + 1 - MOST_SOUNDING[entry.part]
+        for end in others[: max(0, crowd)]:
+            if end.began == pulse:
+                return False
+            self._schedule.forget(end)
+            if self.ledger.remove(Owner.GENERATED, end.channel, end.pitch):
+                self._send(NoteOff(end.channel, end.pitch), due_ns, end.part)
+        return True
+
+    def _turn_to(self, chord: ChordSymbol, pulse: int) -> None:
+        """The chord changes: what rings on from the one before and is not in the new one ends, what both share may ring."""
+        if chord not in (NO_CHORD, self._chord):
+            for end in self._schedule.sounding(Part.CHORDS, Part.BASS):
+                if end.pitch % 12 not in chord.pitch_classes:
+                    self._schedule.end_early(pulse, end)
+        self._chord = chord
 
     def _stop_planning(self, now_ns: int) -> None:
         self._awaiting = None

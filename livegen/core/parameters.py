@@ -67,7 +67,7 @@ class Parameter:
         default: a legal value.
         low: the least number; 0 for a bool, 0 for a choice (its first index).
         high: the greatest number; 1 for a bool, the last index for a choice.
-        unit: "bpm", "beats" or "" for a plain number.
+        unit: "bpm", "beats", "semitones" or "" for a plain number.
         choices: the legal words of a choice, otherwise empty.
         text: one sentence for a musician.
         macro: setting it sets other parameters; it has no value of its own.
@@ -263,6 +263,8 @@ class Settings:
     temperature = _Reading("temperature", float)
     top_p = _Reading("top_p", float)
     min_p = _Reading("min_p", float)
+    density = _Reading("density", float)
+    register = _Reading("register", float)
     tempo_bpm = _Reading("tempo/bpm", float)
     beats_per_bar = _Reading("beats_per_bar", int)
     lookahead_beats = _Reading("lookahead", float)
@@ -330,6 +332,8 @@ _PLAYING = (
     Parameter("temperature", "float", 0.9, 0, 2, "", (), "How bold the choice of notes is: 0 plays safe, 2 is wild."),
     Parameter("top_p", "float", 0.95, 0.05, 1, "", (), "Keeps the likeliest notes up to this share of probability."),
     Parameter("min_p", "float", 0.02, 0, 1, "", (), "Drops notes less likely than this share of the likeliest."),
+    Parameter("density", "float", 0.0, -1, 1, "", (), "How many notes: -1 few, 0 as many as comes naturally, 1 many."),
+    Parameter("register", "float", 0.0, -24, 24, "semitones", (), "Plays so much higher or lower; notes move by octaves."),
     Parameter("tempo/bpm", "float", 120.0, 20, 300, "bpm", (), "The tempo."),
     Parameter("beats_per_bar", "int", 4, 1, 12, "beats", (), "The number of beats in a bar."),
     Parameter("lookahead", "float", 0.25, 0.1, 2, "beats", (), "How far ahead the accompaniment is planned."),

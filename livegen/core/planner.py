@@ -61,10 +61,11 @@ class Planner:
             plan_id=self._next_id,
             window=window,
             tick=tick,
-            sampling=Sampling(settings.temperature, settings.top_p, settings.min_p),
+            sampling=Sampling(settings.temperature, settings.top_p, settings.min_p, settings.density),
             style=tuple(zip(settings.registry.styles, settings.style_weights, strict=True)),
             opening=window == stint.start and stint.phrase_end_ns is not None,
             seed=self.seed,
+            register=settings.register,
         )
         self._next_id += 1
         self._next_window = window + hop

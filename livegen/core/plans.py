@@ -11,11 +11,19 @@ from livegen.core.harmony import ChordSymbol
 
 @dataclass(frozen=True, slots=True)
 class Sampling:
-    """How boldly to choose. `temperature` 0 takes the likeliest; `top_p` in (0, 1]; `min_p` in [0, 1)."""
+    """How to choose.
+
+    Attributes:
+        temperature: boldness; 0 takes the likeliest.
+        top_p: share of probability that is kept, in (0, 1].
+        min_p: what is less likely than this share of the likeliest is dropped, in [0, 1).
+        density: -1 to 1, fewer or more notes than the generator would play of itself; 0 leaves it alone.
+    """
 
     temperature: float = 0.9
     top_p: float = 0.95
     min_p: float = 0.02
+    density: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,6 +38,7 @@ class PlanRequest:
         style: weight of each named style, 0..1; a name that the generator doesn't know counts as nothing.
         opening: this window begins an answer, which must begin with a note at once.
         seed: the plan's random numbers come from (seed, plan_id) and nothing else.
+        register: semitones above (or, negative, below) where the generator would play of itself.
     """
 
     plan_id: int
@@ -39,6 +48,7 @@ class PlanRequest:
     style: tuple[tuple[str, float], ...] = ()
     opening: bool = False
     seed: int = 0
+    register: float = 0.0
 
     @property
     def wants_chord(self) -> bool:

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import heapq
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import count
 
 from livegen.core.events import Part
+from livegen.core.harmony import ChordSymbol
 
 Key = tuple[int, int]
 """Channel and pitch."""
@@ -27,15 +28,25 @@ class NoteStart:
 
 @dataclass(frozen=True, slots=True)
 class NoteEnd:
-    """A note to end, unless the same pitch has been struck anew since (then `token` is no longer the newest)."""
+    """A note that sounds since pulse `began`, to end; unless the same pitch has been struck anew since (`token` tells)."""
 
     part: Part
     channel: int
     pitch: int
+    began: int
     token: int
 
 
-Entry = NoteStart | NoteEnd
+@dataclass(frozen=True, slots=True)
+class Harmony:
+    """A window begins whose chord is this."""
+
+    chord: ChordSymbol
+    window: int
+
+
+Entry = NoteStart | NoteEnd | Harmony
+_RANKS: dict[type, int] = {NoteEnd: 0, Harmony: 1, NoteStart: 2}
 
 
 @dataclass(order=True, slots=True)
@@ -47,22 +58,44 @@ class _Item:
 
 
 class Schedule:
-    """A heap of note starts and ends by pulse; at one pulse ends come before starts. Owned by the engine."""
+    """A heap of what is to come by pulse; at one pulse ends come first, then the harmony, then starts. Owned by the engine."""
 
     def __init__(self) -> None:
         self._heap: list[_Item] = []
         self._order = count()
-        self._newest: dict[Key, int] = {}
+        self._sounding: dict[Key, NoteEnd] = {}
 
     def start_at(self, pulse: int, start: NoteStart) -> None:
         """Plan a note start."""
-        heapq.heappush(self._heap, _Item(pulse, 1, next(self._order), start))
+        self._push(pulse, next(self._order), start)
 
-    def end_at(self, pulse: int, part: Part, channel: int, pitch: int) -> None:
-        """Plan the end of a note that sounds now; an end that was planned for the same pitch before no longer counts."""
+    def harmony_at(self, pulse: int, chord: ChordSymbol) -> None:
+        """Note that the window at `pulse` has this chord."""
+        self._push(pulse, next(self._order), Harmony(chord, pulse))
+
+    def end_at(self, pulse: int, part: Part, channel: int, pitch: int, began: int) -> None:
+        """Plan the end of a note that sounds since `began`; an end planned for the same pitch before no longer counts."""
         token = next(self._order)
-        self._newest[channel, pitch] = token
-        heapq.heappush(self._heap, _Item(pulse, 0, token, NoteEnd(part, channel, pitch, token)))
+        # Taken out first, so that the order of what sounds is that of the strikes.
+        self._sounding.pop((channel, pitch), None)
+        self._sounding[channel, pitch] = end = NoteEnd(part, channel, pitch, began, token)
+        self._push(pulse, token, end)
+
+    def end_early(self, pulse: int, end: NoteEnd) -> None:
+        """Let a note that sounds end at `pulse` already."""
+        self._sounding[end.channel, end.pitch] = sooner = replace(end, token=next(self._order))
+        self._push(pulse, sooner.token, sooner)
+
+    def forget(self, end: NoteEnd) -> None:
+        """This note has ended; whoever calls has seen to it."""
+        del self._sounding[end.channel, end.pitch]
+
+    def sounding(self, *parts: Part) -> list[NoteEnd]:
+        """Notes of these parts that have begun and not ended, the longest struck first."""
+        return [end for end in self._sounding.values() if end.part in parts]
+
+    def _push(self, pulse: int, order: int, entry: Entry) -> None:
+        heapq.heappush(self._heap, _Item(pulse, _RANKS[type(entry)], order, entry))
 
     @property
     def next_pulse(self) -> int | None:
@@ -75,17 +108,17 @@ class Schedule:
             item = heapq.heappop(self._heap)
             if isinstance(item.entry, NoteEnd):
                 key = (item.entry.channel, item.entry.pitch)
-                if self._newest.get(key) != item.entry.token:
+                if self._sounding.get(key) != item.entry:
                     continue
-                del self._newest[key]
+                del self._sounding[key]
             yield item.pulse, item.entry
 
     def drop_windows_after(self, pulse: int) -> None:
-        """Forget the starts of windows that begin after `pulse`; ends of what sounds stay."""
-        self._heap = [item for item in self._heap if not (isinstance(item.entry, NoteStart) and item.entry.window > pulse)]
+        """Forget what was planned of windows that begin after `pulse`; ends of what sounds stay."""
+        self._heap = [item for item in self._heap if isinstance(item.entry, NoteEnd) or item.entry.window <= pulse]
         heapq.heapify(self._heap)
 
     def clear(self) -> None:
         """Forget everything; whoever calls releases what sounds."""
         self._heap.clear()
-        self._newest.clear()
+        self._sounding.clear()

@@ -17,6 +17,7 @@ from support.stage import (
     CHORDS,
     LEAD,
     PLAYER,
+    Sent,
     Stage,
     lead,
     messages,
@@ -27,15 +28,17 @@ from support.stage import (
 )
 
 from livegen.core.effects import GeneratorLost, InputLost, Panic
-from livegen.core.engine import LATE_NS, Engine
+from livegen.core.engine import LATE_NS, LONGEST_PULSES, Engine
 from livegen.core.errors import InputError
 from livegen.core.events import Note, Off, On, Part
+from livegen.core.harmony import NO_CHORD, ChordSymbol
 from livegen.core.ledger import Owner
 from livegen.core.midi import Control, NoteOff, NoteOn, Other, Realtime
 from livegen.core.parameters import Settings
 from livegen.generators.band import Band
 from livegen.generators.scripted import ScriptedGenerator, in_turn
 
+C, F = ChordSymbol(0), ChordSymbol(5)
 PEDAL_DOWN, PEDAL_UP = Control(PLAYER, 64, 127), Control(PLAYER, 64, 0)
 
 few_channels, few_pitches = st.sampled_from([LEAD, CHORDS, PLAYER]), st.integers(60, 62)
@@ -99,11 +102,11 @@ class AnyPerformance(RuleBasedStateMachine):
     # --- the generator ---
 
     @precondition(lambda self: self.stage.asked)
-    @rule(index=st.integers(1, 4), notes=few_notes)
-    def plan(self, index: int, notes: list[Note]) -> None:
+    @rule(index=st.integers(1, 4), notes=few_notes, chord=st.sampled_from([None, NO_CHORD, C, F]))
+    def plan(self, index: int, notes: list[Note], chord: ChordSymbol | None) -> None:
         """Any request of late: open, overdue, stale or answered before."""
         asked = self.stage.asked
-        sent = self.stage.receive(plan_for(asked[-min(index, len(asked))], notes))
+        sent = self.stage.receive(replace(plan_for(asked[-min(index, len(asked))], notes), chord=chord))
         assert not (self.quiet and note_ons(sent))
 
     @precondition(lambda self: self.stage.asked)
@@ -420,6 +423,84 @@ class TestEndings:
         assert stage.wire.pedals == set()
         assert stage.engine.counters["panics"] == 0
         assert stage.engine.next_deadline_ns() is None
+
+
+def chords(*pitches: int, onset: int = 0, duration: int = 48) -> list[Note]:
+    return [Note(Part.CHORDS, onset, pitch, duration, 80) for pitch in pitches]
+
+
+def bass(pitch: int, onset: int = 0, duration: int = 48) -> Note:
+    return Note(Part.BASS, onset, pitch, duration, 80)
+
+
+class TestHarmony:
+    """What rings on must not sour the next chord, and nothing may pile up."""
+
+    @pytest.fixture
+    def band(self) -> Stage:
+        """In `accompany`, with one window asked for, that begins on beat 1."""
+        stage = Stage(settings_with(mode="accompany"))
+        stage.advance(0.6)
+        stage.press(60)
+        stage.advance(0.3)
+        assert [request.window for request in stage.asked] == [BEAT]
+        return stage
+
+    def play(self, stage: Stage, chord: ChordSymbol | None, *notes: Note) -> list[Sent]:
+        """Answer the window that is asked for and play until the next one has been."""
+        stage.receive(replace(plan_for(stage.asked.pop(0), notes), chord=chord))
+        return stage.advance(1)
+
+    def sounding(self, stage: Stage) -> set[int]:
+        return {pitch for _, pitch in stage.wire.sounding}
+
+    def test_a_change_ends_what_is_not_in_the_new_chord_on_its_beat(self, band: Stage) -> None:
+        """What both chords share rings on, and so do other parts."""
+        self.play(band, C, *chords(60, 64, 67), bass(36), lead(0, 71, duration=48))
+        sent = self.play(band, F)
+        ended = {item.message.pitch: item.due_ns / BEAT_NS for item in sent if isinstance(item.message, NoteOff)}
+        assert ended == {64: 2.0, 67: 2.0}
+        assert self.sounding(band) == {60, 36, 71}
+
+    def test_the_new_chord_is_struck_after_the_old_has_ended(self, band: Stage) -> None:
+        self.play(band, C, *chords(60, 64, 67))
+        sent = self.play(band, F, *chords(60, 65, 69))
+        assert messages(sent) == [
+            NoteOff(CHORDS, 64), NoteOff(CHORDS, 67),
+            NoteOff(CHORDS, 60), NoteOn(CHORDS, 60, 80), NoteOn(CHORDS, 65, 80), NoteOn(CHORDS, 69, 80),
+        ]  # fmt: skip
+
+    @pytest.mark.parametrize("next_chord", [C, NO_CHORD, None])
+    def test_without_a_change_everything_rings(self, band: Stage, next_chord: ChordSymbol | None) -> None:
+        """A passing note of the same chord too; and where no chord is planned, nothing says what clashes."""
+        self.play(band, C, *chords(60, 64, 67), bass(38))
+        assert self.play(band, next_chord) == []
+        assert self.sounding(band) == {60, 64, 67, 38}
+
+    def test_a_plan_that_is_taken_back_ends_nothing(self, band: Stage) -> None:
+        band.receive(replace(plan_for(band.asked.pop(0), chords(60, 64, 67, duration=96)), chord=C))
+        band.advance(1)
+        band.receive(replace(plan_for(band.asked.pop(0)), chord=F))
+        band.change(part__chords=False, part__bass=False, part__drums=False)
+        assert note_offs(band.advance(1)) == []
+
+    def test_a_bass_plays_one_note_at_a_time(self, band: Stage) -> None:
+        """The newer one, and of two that are struck together the first."""
+        sent = self.play(band, C, bass(36, duration=24), bass(48), bass(43, onset=12))
+        assert messages(sent) == [NoteOn(BASS, 36, 80), NoteOff(BASS, 36), NoteOn(BASS, 43, 80)]
+        assert band.engine.counters["notes_crowded_out"] == 1
+
+    def test_chords_do_not_pile_up(self, band: Stage) -> None:
+        """The oldest go first."""
+        for onset in range(4):
+            low = 48 + 4 * onset
+            self.play(band, C, *chords(low, low + 1, low + 2, low + 3, duration=192))
+        assert self.sounding(band) == set(range(56, 64))
+
+    def test_no_note_is_endless(self, band: Stage) -> None:
+        self.play(band, C, bass(36, duration=10**9))
+        band.advance(LONGEST_PULSES / BEAT)
+        assert note_offs(band.sent) == [NoteOff(BASS, 36)]
 
 
 class TestContext:
