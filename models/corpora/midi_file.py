@@ -20,6 +20,13 @@ DEFAULT_TEMPO_US = 500_000
 
 SUSTAIN_PEDAL = 64
 
+LONGEST_QUARTERS = 1 << 17
+"""No music is longer; damaged files are."""
+
+_DENOMINATORS = (1, 2, 4, 8, 16, 32)
+_MOST_UNITS = 64
+"""What a metre may be made of."""
+
 
 @dataclass(frozen=True, slots=True)
 class RawNote:
@@ -34,11 +41,19 @@ class RawNote:
 
 @dataclass(frozen=True, slots=True)
 class Track:
-    """One track; `pedal` holds (tick, is down) at each move of the sustain pedal."""
+    """One track.
+
+    Attributes:
+        name: as the file has it, or empty.
+        notes: sorted by onset and pitch.
+        pedal: (tick, is down) at each move of the sustain pedal.
+        programs: (channel, program 0..127) of the first program change on each channel.
+    """
 
     name: str
     notes: tuple[RawNote, ...]
     pedal: tuple[tuple[int, bool], ...] = ()
+    programs: tuple[tuple[int, int], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,6 +94,7 @@ class MidiScore:
         metres: (tick, metre) at each change, the first at tick 0; empty if the file marks none.
         tempi: (tick, microseconds per quarter) at each change, the first at tick 0.
         length: tick at which the last note ends.
+        keys: (tick, sharps or minus flats) at each key signature, in order.
     """
 
     ticks_per_quarter: int
@@ -86,6 +102,14 @@ class MidiScore:
     metres: tuple[tuple[int, Metre], ...]
     tempi: tuple[tuple[int, int], ...]
     length: int
+    keys: tuple[tuple[int, int], ...] = ()
+
+    def fifths(self, tick: int) -> int | None:
+        """Sharps, or minus flats, of the key signature that holds at `tick`.
+
+        None where there is none, and where it is empty: most programs write that one without being asked.
+        """
+        return next((fifths for at, fifths in reversed(self.keys) if at <= tick), 0) or None
 
     def tempo_bpm(self, metre: Metre, start: int = 0, end: int | None = None) -> float:
         """Mean tempo from tick `start` to `end`, in beats of `metre` a minute."""
@@ -114,28 +138,41 @@ def read_midi(path: Path) -> MidiScore:
     """Reads a MIDI file.
 
     Raises:
-        QuarantinedError: it is damaged, or no MIDI file.
+        QuarantinedError: it is damaged, or no MIDI file, or its times are not of music.
     """
     try:
         midi = mido.MidiFile(path)
-    except (OSError, EOFError, ValueError, KeyError, IndexError) as error:
+    except (OSError, EOFError, ValueError, KeyError, IndexError, mido.KeySignatureError) as error:
         raise QuarantinedError(f"unreadable: {error}") from error
+    if midi.ticks_per_beat < 1:
+        raise QuarantinedError("its time is in frames, not in beats")
     metres: dict[int, Metre] = {}
     tempi: dict[int, int] = {0: DEFAULT_TEMPO_US}
-    tracks = tuple(_read_track(messages, metres, tempi) for messages in midi.tracks)
+    keys: dict[int, int] = {}
+    tracks = tuple(_read_track(messages, metres, tempi, keys) for messages in midi.tracks)
     length = max((note.onset + note.duration for track in tracks for note in track.notes), default=0)
+    if length > LONGEST_QUARTERS * midi.ticks_per_beat:
+        raise QuarantinedError(f"too long: {length // midi.ticks_per_beat} quarters")
+    odd = next((m for m in metres.values() if m.denominator not in _DENOMINATORS or not 1 <= m.numerator <= _MOST_UNITS), None)
+    if odd is not None or not all(tempi.values()):
+        raise QuarantinedError(f"no metre or tempo of music: {odd or 'a tempo of 0'}")
     changes: list[tuple[int, Metre]] = []
     for tick, metre in sorted(metres.items()):
         if not changes or changes[-1][1] != metre:
             changes.append((tick if changes else 0, metre))
-    return MidiScore(midi.ticks_per_beat, tracks, tuple(changes), tuple(sorted(tempi.items())), length)
+    return MidiScore(
+        midi.ticks_per_beat, tracks, tuple(changes), tuple(sorted(tempi.items())), length, tuple(sorted(keys.items()))
+    )
 
 
-def _read_track(messages: Iterable[mido.Message], metres: dict[int, Metre], tempi: dict[int, int]) -> Track:
-    """One track's notes and pedal; its metre and tempo marks go into the two mappings, by tick."""
+def _read_track(
+    messages: Iterable[mido.Message], metres: dict[int, Metre], tempi: dict[int, int], keys: dict[int, int]
+) -> Track:
+    """One track's notes and pedal; its metres, tempi and key signatures go into the mappings, by tick."""
     name = ""
     notes: list[RawNote] = []
     pedal: list[tuple[int, bool]] = []
+    programs: dict[int, int] = {}
     sounding: dict[tuple[int, int], deque[tuple[int, int]]] = defaultdict(deque)
     tick = 0
     for message in messages:
@@ -150,14 +187,24 @@ def _read_track(messages: Iterable[mido.Message], metres: dict[int, Metre], temp
                 notes.append(RawNote(onset, message.note, tick - onset, velocity, message.channel))
         elif kind == "control_change" and message.control == SUSTAIN_PEDAL:
             pedal.append((tick, message.value >= 64))
+        elif kind == "program_change":
+            programs.setdefault(message.channel, message.program)
         elif kind == "time_signature":
             metres[tick] = Metre(message.numerator, message.denominator)
         elif kind == "set_tempo":
             tempi[tick] = message.tempo
+        elif kind == "key_signature":
+            keys[tick] = _fifths(message.key)
         elif kind == "track_name":
             name = name or message.name.strip()
     notes.sort(key=lambda note: (note.onset, note.pitch))
-    return Track(name, tuple(notes), tuple(pedal))
+    return Track(name, tuple(notes), tuple(pedal), tuple(sorted(programs.items())))
+
+
+def _fifths(name: str) -> int:
+    """Sharps, or minus flats, of a key as mido names it, such as "Ebm"."""
+    tonic = "FCGDAEB".index(name[0]) - 1 + 7 * (name.count("#") - name.count("b"))
+    return tonic - 3 if name.endswith("m") else tonic
 
 
 def sustained(track: Track, longest: int) -> tuple[RawNote, ...]:
@@ -182,9 +229,12 @@ def sustained(track: Track, longest: int) -> tuple[RawNote, ...]:
 
 
 def quantised(
-    score: MidiScore, notes: Iterable[RawNote], metre: Metre, start: int = 0, end: int | None = None
+    score: MidiScore, notes: Iterable[RawNote], metre: Metre, start: int = 0, end: int | None = None, *, dynamics: bool = False
 ) -> tuple[PieceNote, ...]:
-    """The notes that begin in ticks [`start`, `end`) on the pulse grid of `metre`, counted from `start`, without velocity."""
+    """The notes that begin in ticks [`start`, `end`) on the pulse grid of `metre`, counted from `start`.
+
+    Velocities are left out unless the source is said to have `dynamics`.
+    """
     result = []
     for note in notes:
         if note.onset < start or (end is not None and note.onset >= end):
@@ -192,5 +242,6 @@ def quantised(
         stop = note.onset + note.duration
         stop = stop if end is None else min(stop, end)
         onset = score.pulses(note.onset - start, metre)
-        result.append(PieceNote(onset, note.pitch, max(1, score.pulses(stop - start, metre) - onset)))
+        duration = max(1, score.pulses(stop - start, metre) - onset)
+        result.append(PieceNote(onset, note.pitch, duration, note.velocity if dynamics else None))
     return tuple(sorted(result, key=lambda note: (note.onset, note.pitch)))

@@ -48,6 +48,7 @@ class Piece:
         parts: the agent's parts, each sorted; a part that the source lacks is missing.
         chords: spans in order, not overlapping; gaps mean that nothing is known there.
         phrases: pulses at which a phrase of the melody begins, ascending.
+        key: tonic triad of the key, "maj" or "min", written or estimated; None if nobody has looked.
     """
 
     corpus: str
@@ -60,3 +61,9 @@ class Piece:
     parts: Mapping[Part, tuple[PieceNote, ...]] = field(default_factory=dict)
     chords: tuple[ChordSpan, ...] = ()
     phrases: tuple[int, ...] = ()
+    key: ChordSymbol | None = None
+
+    @property
+    def pitched(self) -> tuple[PieceNote, ...]:
+        """The notes of the melody and of all parts but the drums."""
+        return (*self.melody, *(note for part, notes in self.parts.items() if part is not Part.DRUMS for note in notes))

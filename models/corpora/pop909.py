@@ -1,7 +1,7 @@
-"""POP909: pop songs with the melody, a played piano accompaniment, and beats and chords by time.
+"""POP909: pop songs with the melody, a played piano accompaniment, and beats, chords and keys by time.
 
 Each song is a folder: NNN/NNN.mid with tracks MELODY, BRIDGE and PIANO, `beat_midi.txt` (seconds, downbeat flag of the half bar
-or of the simple metre, downbeat flag of the bar) and `chord_midi.txt` (begin, end, label).
+or of the simple metre, downbeat flag of the bar), `chord_midi.txt` and, for most, `key_audio.txt` (begin, end, label).
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ import numpy as np
 import numpy.typing as npt
 
 from livegen.core.events import PULSES_PER_BEAT, Part
+from livegen.core.harmony import ChordSymbol
 from models.corpora.bars import cut, steady_sections
 from models.corpora.chords import merged, parse_harte
 from models.corpora.midi_file import MidiScore, RawNote, read_midi, sustained
@@ -113,6 +114,7 @@ def read(work: Work) -> Reading:
         melody=skyline(melody),
         parts={Part.CHORDS: chords, Part.BASS: bass},
         chords=_read_chords(work.path / "chord_midi.txt", grid, shift),
+        key=_read_key(work.path / "key_audio.txt"),
     )
     downbeats = [beat * PULSES_PER_BEAT + shift for beat in grid.downbeats]
     return long_enough(cut(whole, section) for section in steady_sections(downbeats, bar_pulses, end))
@@ -146,6 +148,16 @@ def _read_chords(path: Path, grid: BeatGrid, shift: int) -> tuple[ChordSpan, ...
         start, stop = (round(int(pulse) / PULSES_PER_BEAT) * PULSES_PER_BEAT for pulse in pulses)
         spans.append(ChordSpan(max(0, start), max(0, stop), parse_harte(label)))
     return merged(spans)
+
+
+def _read_key(path: Path) -> ChordSymbol | None:
+    """The key that holds longest, as its tonic triad; None without the table."""
+    if not path.is_file():
+        return None
+    lengths: Counter[ChordSymbol] = Counter()
+    for begin, end, label in _table(path, 3):
+        lengths[parse_harte(label)] += round(1000 * (float(end) - float(begin)))
+    return lengths.most_common(1)[0][0] if lengths else None
 
 
 def _table(path: Path, columns: int) -> list[list[str]]:

@@ -25,10 +25,12 @@ class Work:
     Attributes:
         path: what `Corpus.read` opens.
         group: works of one group stay on one side of every split.
+        kind: what the corpus's index says of style and instruments, or empty.
     """
 
     path: Path
     group: str
+    kind: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,13 +79,14 @@ class Corpus:
     """A loader.
 
     Attributes:
-        name: folder name.
-        style: one of `models.corpora.registry.STYLES`.
+        name: what recipes call it.
+        style: one of `models.corpora.registry.STYLES`; that of most of its pieces.
         home: where the files can be had.
         licence: under which they are.
         works: lists what a folder holds, in a stable order.
         read: one work, as several pieces if its metre changes; raises `QuarantinedError`.
         prune: looks at all pieces at once; returns those to keep, and the others with a reason.
+        folder: folder name, where it is not the corpus's own: two corpora may read different files of one folder.
     """
 
     name: str
@@ -93,13 +96,18 @@ class Corpus:
     works: Callable[[Path], list[Work]]
     read: Read
     prune: Prune | None = None
+    folder: str = ""
+
+    def path(self, root: Path) -> Path:
+        """Its folder under `root`."""
+        return root / (self.folder or self.name)
 
 
-def indexed_works(folder: Path, group_column: str, only_style: str = "") -> list[Work]:
-    """The `*.mid` files of a folder, each with its group from `index.csv`.
+def indexed_works(folder: Path, group_column: str, only_style: str = "", without_style: str = "") -> list[Work]:
+    """The `*.mid` files of a folder, each with its group and kind from `index.csv`.
 
     The index may list files that are not there (works kept apart); a file that it does not list is its own group. With
-    `only_style`, only the files whose style in the index contains it.
+    `only_style`, only the files whose style in the index contains it; with `without_style`, only the others.
     """
     rows: dict[str, dict[str, str]] = {}
     index = folder / "index.csv"
@@ -109,8 +117,9 @@ def indexed_works(folder: Path, group_column: str, only_style: str = "") -> list
     works = []
     for path in sorted(folder.glob("*.mid")):
         row = rows.get(path.name, {})
-        if only_style in row.get("style", ""):
-            works.append(Work(path, row.get(group_column) or path.stem))
+        kind = row.get("style") or ""
+        if only_style in kind and not (without_style and without_style in kind):
+            works.append(Work(path, row.get(group_column) or path.stem, kind))
     return works
 
 

@@ -58,6 +58,15 @@ def split_top(notes: Sequence[PieceNote]) -> tuple[tuple[PieceNote, ...], tuple[
     return _split(notes, 1, 128)
 
 
+def cut_keyboard(
+    upper: Sequence[PieceNote], lower: Sequence[PieceNote]
+) -> tuple[tuple[PieceNote, ...], tuple[PieceNote, ...], tuple[PieceNote, ...]]:
+    """(melody, chords, bass) of two staves: the top of the upper one, the lowest line below `BASS_CEILING`, all the rest."""
+    melody, inner = split_top(one_keyboard(upper))
+    bass, chords = split_bass(one_keyboard((*inner, *lower)))
+    return melody, chords, bass
+
+
 def _split(notes: Sequence[PieceNote], sign: int, ceiling: int) -> tuple[tuple[PieceNote, ...], tuple[PieceNote, ...]]:
     line: list[PieceNote] = []
     rest: list[PieceNote] = []

@@ -157,7 +157,8 @@ class TestIrish:
         different = (60, 67, 64, 72, 59, 62, 71, 65, 69)
         tunes = {"a": SCALE, "b": higher, "c": different}
         pieces = [self._read(write_midi(tmp_path / f"{name}.mid", [("t", self._tune(40, p))])) for name, p in tunes.items()]
-        kept, dropped = irish.drop_duplicates(pieces)
+        assert irish.CORPUS.prune is not None
+        kept, dropped = irish.CORPUS.prune(pieces)
         assert [piece.work for piece in kept] == ["a", "c"]
         assert [(piece.work, reason) for piece, reason in dropped] == [("b", "near-duplicate: of a")]
 
@@ -190,7 +191,7 @@ class TestHymns:
             write_midi(tmp_path / f"{name}.mid", [("", _scale(4))])
         rows = [{"file": f"mutopia/{name}.mid", "work_group": "W", "style": style} for name, style in styles.items()]
         _write_index(tmp_path, rows)
-        assert hymns.MUTOPIA.works(tmp_path) == [Work(tmp_path / "0.mid", "W")]
+        assert hymns.MUTOPIA.works(tmp_path) == [Work(tmp_path / "0.mid", "W", "Hymn: Voice (SATB)")]
 
 
 class TestLieder:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import mido
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -83,3 +84,52 @@ def test_the_pedal_holds_a_note_until_it_lifts_or_the_note_returns(tmp_path: Pat
     lengths = [note.duration / 480 for note in sustained(read_midi(path).tracks[1], longest=3 * 480)]
     # Held to the limit, to its own return, to the lift of the pedal; the last is played without pedal.
     assert lengths == [3, 2, 1, 0.5]
+
+
+class TestNoMusic:
+    """Files that are MIDI by form, with times that no music has."""
+
+    def _file(self, path: Path, *messages: mido.Message, ticks: int = 96) -> Path:
+        mido.MidiFile(ticks_per_beat=ticks, tracks=[mido.MidiTrack(messages)]).save(path)
+        return path
+
+    def test_time_in_frames_is_quarantined(self, tmp_path: Path) -> None:
+        path = self._file(tmp_path / "a.mid", mido.Message("note_on", note=60))
+        content = bytearray(path.read_bytes())
+        content[12:14] = (0xE7, 0x28)
+        path.write_bytes(content)
+        with pytest.raises(QuarantinedError, match="in frames"):
+            read_midi(path)
+
+    @pytest.mark.parametrize(("above", "below"), [(0, 4), (4, 64), (65, 4)])
+    def test_an_impossible_metre_is_quarantined(self, tmp_path: Path, above: int, below: int) -> None:
+        path = self._file(tmp_path / "a.mid", mido.MetaMessage("time_signature", numerator=above, denominator=below))
+        with pytest.raises(QuarantinedError, match="no metre or tempo of music"):
+            read_midi(path)
+
+    def test_a_tempo_of_zero_is_quarantined(self, tmp_path: Path) -> None:
+        with pytest.raises(QuarantinedError, match="a tempo of 0"):
+            read_midi(self._file(tmp_path / "a.mid", mido.MetaMessage("set_tempo", tempo=0)))
+
+    def test_a_note_without_end_in_sight_is_quarantined(self, tmp_path: Path) -> None:
+        notes = (mido.Message("note_on", note=60), mido.Message("note_off", note=60, time=(1 << 28) - 1))
+        with pytest.raises(QuarantinedError, match="too long: 2796202 quarters"):
+            read_midi(self._file(tmp_path / "a.mid", *notes))
+
+
+class TestMarks:
+    @pytest.mark.parametrize(("name", "fifths"), [("C", None), ("G", 1), ("Bb", -2), ("F#m", 3), ("Ebm", -6), ("Cb", -7)])
+    def test_a_key_signature_holds_from_its_tick_on_and_an_empty_one_says_nothing(
+        self, tmp_path: Path, name: str, fifths: int | None
+    ) -> None:
+        track = mido.MidiTrack([mido.MetaMessage("key_signature", key=name, time=96)])
+        mido.MidiFile(ticks_per_beat=96, tracks=[track]).save(tmp_path / "a.mid")
+        score = read_midi(tmp_path / "a.mid")
+        assert (score.fifths(95), score.fifths(96)) == (None, fifths)
+
+    def test_the_first_program_of_each_channel_is_known(self, tmp_path: Path) -> None:
+        changes = [
+            mido.Message("program_change", channel=channel, program=program) for channel, program in ((1, 40), (1, 41), (0, 5))
+        ]
+        mido.MidiFile(tracks=[mido.MidiTrack(changes)]).save(tmp_path / "a.mid")
+        assert read_midi(tmp_path / "a.mid").tracks[0].programs == ((0, 5), (1, 40))

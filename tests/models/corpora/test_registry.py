@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pickle
+import re
 from dataclasses import replace
 from pathlib import Path
 
@@ -11,6 +12,8 @@ import pytest
 from livegen.core.errors import InputError
 from models.corpora.piece import Piece
 from models.corpora.registry import CORPORA, STYLES, LoadedPieces, load_corpora, split
+
+ROOT = Path(__file__).parents[3]
 
 
 @pytest.fixture
@@ -76,6 +79,15 @@ def test_every_corpus_has_a_known_style_a_home_and_a_licence() -> None:
         assert corpus.style in STYLES
         assert corpus.home.startswith("https://")
         assert corpus.licence
+
+
+def test_every_corpus_stands_in_the_notice_and_in_the_table_of_the_documentation() -> None:
+    notice = (ROOT / "NOTICE").read_text(encoding="utf-8")
+    page = (ROOT / "docs/corpora.md").read_text(encoding="utf-8")
+    rows = re.findall(r"^\| `([\w-]+)` \| \[[^]]+\]\((\S+)\) \| ([^|]+) \| (\w+)", page, re.MULTILINE)
+    assert rows == [(name, corpus.home, corpus.licence, corpus.style) for name, corpus in CORPORA.items()]
+    # Of the hymns no file was usable, so nothing was made from them.
+    assert [name for name, corpus in CORPORA.items() if corpus.home not in notice] == ["hymns"]
 
 
 def test_a_work_is_never_split_and_shares_come_near_90_5_5() -> None:
