@@ -5,8 +5,8 @@ Shapes: B sequences, T events, F fields of a row, G columns of `models.network.G
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, fields
 
 import numpy as np
 import numpy.typing as npt
@@ -15,15 +15,16 @@ from torch import Tensor
 
 from livegen.core import vocabulary as v
 from livegen.core.errors import InputError
-from livegen.core.events import PULSES_PER_BEAT, Part
-from livegen.core.stream import StreamEncoder
+from livegen.core.events import Part
+from livegen.core.stream import parts_of
 from models.corpora.piece import Piece
+from models.fast_rows import Rows, encode_events
 from models.network import GIVEN
-from models.roles import Staging, Take, accompany, cut, draw_staging, length_of, respond
+from models.roles import HARMONY, Staging, Take, accompany, draw_take, respond
 
-Rows = npt.NDArray[np.int64]
-HARMONY = frozenset({Part.CHORDS, Part.BASS})
 _HIDDEN_COLUMNS = [v.COLUMN[name] for name in ("root", "quality", "pitch")]
+_LEAD_PARTS = np.array([Part.LEAD in parts_of(klass) for klass in range(v.SIZE["parts"])])
+"""Whether a class of the field `parts` has the lead among them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,36 +35,55 @@ class Batch:
         rows: what the network reads, int64 [B, T, F].
         targets: the row after each, int64 [B, T, F]; all zero where the next event is not the agent's.
         given: what the heads are told of the target, int64 [B, T, G].
+        changed: whether the target is a chord other than the one before it, bool [B, T].
         style: float32 [B, S].
     """
 
     rows: Tensor
     targets: Tensor
     given: Tensor
+    changed: Tensor
     style: Tensor
 
     def to(self, device: torch.device) -> Batch:
         """The same on another device."""
-        return Batch(*(getattr(self, name).to(device) for name in ("rows", "targets", "given", "style")))
+        return Batch(*(getattr(self, field.name).to(device, non_blocking=True) for field in fields(self)))
+
+
+@dataclass(frozen=True, slots=True)
+class Example:
+    """One sequence, as `Batch` describes it, without the B."""
+
+    rows: Rows
+    targets: Rows
+    given: Rows
+    changed: npt.NDArray[np.bool_]
+    style: npt.NDArray[np.float32]
+
+
+def stack(examples: Iterable[Example]) -> Batch:
+    """A batch of examples of one length."""
+    columns = zip(*(tuple(getattr(one, field.name) for field in fields(one)) for one in examples), strict=True)
+    return Batch(*(torch.from_numpy(np.stack(column)) for column in columns))
 
 
 def encode(take: Take) -> Rows:
     """Rows of a take, int64 [events, F], with the velocity absent where the source has none."""
-    encoder = StreamEncoder()
-    rows = np.array([encoder.encode(event) for event in take.events], dtype=np.int64).reshape(-1, len(v.FIELDS))
+    rows = encode_events(take.events)
     rows[np.asarray(take.silent, dtype=np.bool_), v.COLUMN["velocity"]] = 0
     return rows
 
 
 def transpose(rows: Rows, semitones: int) -> Rows:
-    """All pitches and roots moved; moved the other octave round where a pitch would leave 0..127."""
+    """All pitches but the drums' and all roots moved; moved the other octave round where a pitch would leave 0..127."""
     rows = rows.copy()
     pitch = rows[:, v.COLUMN["pitch"]]
-    if semitones > 0 and pitch.max(initial=0) + semitones > 128:
+    tonal = (pitch > 0) & (rows[:, v.COLUMN["part"]] != 1 + Part.DRUMS)
+    if semitones > 0 and pitch[tonal].max(initial=0) + semitones > 128:
         semitones -= 12
-    elif semitones < 0 and pitch[pitch > 0].min(initial=128) + semitones < 1:
+    elif semitones < 0 and pitch[tonal].min(initial=128) + semitones < 1:
         semitones += 12
-    pitch[pitch > 0] += semitones
+    pitch[tonal] += semitones
     root = rows[:, v.COLUMN["root"]]
     named = (root > 0) & (root < v.NO_ROOT)
     root[named] = (root[named] - 1 + semitones) % 12 + 1
@@ -71,11 +91,31 @@ def transpose(rows: Rows, semitones: int) -> Rows:
 
 
 def hide_history(rows: Rows) -> Rows:
-    """What the network reads where it must listen to the player: its own chords and pitches are absent."""
+    """What the network reads where it must listen to the player: its own chords and pitches are absent.
+
+    As on the stage, this is so in the windows in which it accompanies; where it has the lead, it must know what it played.
+    """
     rows = rows.copy()
     agent = (rows[:, 0] == v.KIND["CHORD"]) | (rows[:, 0] == v.KIND["NOTE"])
-    rows[np.ix_(agent, _HIDDEN_COLUMNS)] = 0
+    rows[np.ix_(agent & ~_leads(rows), _HIDDEN_COLUMNS)] = 0
     return rows
+
+
+def _leads(rows: Rows) -> npt.NDArray[np.bool_]:
+    """Whether the agent has the lead in the window that each event stands in, [T]; not before the first."""
+    tick = rows[:, 0] == v.KIND["TICK"]
+    window = np.maximum.accumulate(np.where(tick, np.arange(len(rows)), -1))
+    lead: npt.NDArray[np.bool_] = _LEAD_PARTS[rows[window, v.COLUMN["parts"]]] & (window >= 0)
+    return lead
+
+
+def chord_changes(rows: Rows) -> npt.NDArray[np.bool_]:
+    """Whether the next event is a chord other than the last chord, [T - 1]; the first is a change."""
+    changed = np.zeros(len(rows), dtype=np.bool_)
+    (chords,) = np.nonzero(rows[:, 0] == v.KIND["CHORD"])
+    symbols = rows[chords][:, [v.COLUMN["root"], v.COLUMN["quality"]]]
+    changed[chords] = np.concatenate([np.ones(min(1, len(chords)), np.bool_), (symbols[1:] != symbols[:-1]).any(axis=1)])
+    return changed[1:]
 
 
 def targets_and_given(rows: Rows) -> tuple[Rows, Rows]:
@@ -124,85 +164,71 @@ def held_out_takes(piece: Piece, lookahead: int = 6) -> Iterator[tuple[str, Rows
 
 
 class Takes:
-    """Draws training sequences for ever: piece by corpus weight, role, staging, transposition, hidden history.
+    """Training sequences: piece by corpus weight, staging and role, transposition, hidden history.
+
+    Each is a pure function of the seed, the step and its place in the step.
 
     Args:
-        pieces: what may be drawn.
+        pieces: what may be drawn; those without a melody are not.
         weights: share of the sequences by corpus; corpora that are not named are not drawn.
-        styles: names behind the style weights, in order.
+        styles: names behind the style weights, in order; a piece of a style that is not named has none.
         length: events a sequence, T.
         seed: the same seed draws the same sequences.
+        roles: weights of the roles by name, instead of their own.
 
     Raises:
         InputError: there is no piece of any of the named corpora.
     """
 
     def __init__(
-        self, pieces: Sequence[Piece], weights: Mapping[str, float], styles: Sequence[str], length: int, seed: int
+        self,
+        pieces: Sequence[Piece],
+        weights: Mapping[str, float],
+        styles: Iterable[str],
+        *,
+        length: int,
+        seed: int,
+        roles: Mapping[str, float] | None = None,
     ) -> None:
-        self.styles, self.length = tuple(styles), length
-        self.by_corpus = {name: [piece for piece in pieces if piece.corpus == name] for name in weights}
-        self.by_corpus = {name: group for name, group in self.by_corpus.items() if group}
-        if not self.by_corpus:
+        self.styles, self.length, self.seed, self.roles = tuple(styles), length, seed, roles
+        self.pieces = pieces
+        by_corpus: dict[str, list[int]] = {name: [] for name in weights}
+        for index, piece in enumerate(pieces):
+            if piece.melody and piece.corpus in by_corpus:
+                by_corpus[piece.corpus].append(index)
+        self.groups = [group for group in by_corpus.values() if group]
+        if not self.groups:
             raise InputError(f"there is no piece to train on of {', '.join(weights)}")
-        total = sum(weights[name] for name in self.by_corpus)
-        self.shares = [weights[name] / total for name in self.by_corpus]
-        self.rng = np.random.default_rng(seed)
+        shares = np.array([weights[name] for name, group in by_corpus.items() if group])
+        self.shares = shares / shares.sum()
 
-    def batch(self, size: int) -> Batch:
-        """The next `size` sequences."""
-        drawn = [self._sequence() for _ in range(size)]
-        rows, targets, given, style = (np.stack(column) for column in zip(*drawn, strict=True))
-        return Batch(*map(torch.from_numpy, (rows, targets, given, style.astype(np.float32))))
+    def batch(self, step: int, indices: Iterable[int]) -> Batch:
+        """The sequences of a step that stand at `indices`."""
+        return stack(self._example(np.random.default_rng([self.seed, step, index])) for index in indices)
 
-    def _sequence(self) -> tuple[Rows, Rows, Rows, npt.NDArray[np.float64]]:
-        rng = self.rng
-        corpus = list(self.by_corpus)[int(rng.choice(len(self.shares), p=self.shares))]
+    def _example(self, rng: np.random.Generator) -> Example:
+        group = self.groups[int(rng.choice(len(self.groups), p=self.shares))]
         style = ""
-        pieces: list[Rows] = []
+        takes: list[Rows] = []
         hidden = bool(rng.random() < 0.5)
-        while sum(map(len, pieces)) <= self.length:
-            piece = self.by_corpus[corpus][int(rng.integers(len(self.by_corpus[corpus])))]
+        while sum(map(len, takes)) <= self.length:
+            piece = self.pieces[group[int(rng.integers(len(group)))]]
             if not style or piece.style == style:
                 style = piece.style
-                pieces.append(transpose(encode(self._take(piece)), int(rng.integers(-6, 6))))
-        rows = np.concatenate(pieces)[: self.length + 1]
-        targets, given = targets_and_given(rows)
-        seen = hide_history(rows) if hidden and not _leads(rows) else rows
-        return seen[:-1], targets, given, self._style(style)
-
-    def _take(self, piece: Piece) -> Take:
-        rng = self.rng
-        staging = draw_staging(rng)
-        piece = _excerpt(piece, self.length, rng)
-        has_harmony = any(piece.parts.values())
-        if not has_harmony or (len(piece.phrases) > 2 and rng.random() < 0.35):
-            return respond(piece, staging, rng)
-        available = HARMONY & piece.parts.keys()
-        alone = frozenset({sorted(available)[int(rng.integers(len(available)))]})
-        return accompany(piece, staging, available if rng.random() < 0.75 else alone, rng)
-
-    def _style(self, name: str) -> npt.NDArray[np.float64]:
-        """One-hot; all zero in a tenth, so that no style at all is a style too."""
-        weights = np.zeros(len(self.styles))
-        if self.rng.random() >= 0.1:
-            weights[self.styles.index(name)] = 1.0
-        return weights
+                takes.append(transpose(encode(draw_take(piece, self.length, rng, self.roles)), int(rng.integers(-6, 6))))
+        rows = np.concatenate(takes)[: self.length + 1]
+        # No style at all is a style too.
+        named = rng.random() >= 0.1
+        return example_of(rows, hidden, style_weights(style if named else "", self.styles))
 
 
-def _leads(rows: Rows) -> bool:
-    """Whether the agent has a lead part anywhere: it must know what it played."""
-    return bool((rows[:, v.COLUMN["part"]] == 1 + Part.LEAD).any())
+def example_of(rows: Rows, hidden: bool, style: npt.NDArray[np.float32]) -> Example:
+    """What is read and what is to be predicted of T + 1 events; `hidden`: the network does not see its own harmony."""
+    targets, given = targets_and_given(rows)
+    seen = hide_history(rows) if hidden else rows
+    return Example(seen[:-1], targets, given, chord_changes(rows), style)
 
 
-def _excerpt(piece: Piece, events: int, rng: np.random.Generator) -> Piece:
-    """A stretch from a random bar on, long enough for about `events` events; the whole piece where that is shorter."""
-    notes = len(piece.melody) * 2 + sum(map(len, piece.parts.values()))
-    bar = piece.beats_per_bar * PULSES_PER_BEAT
-    length = length_of(piece)
-    wanted = int(length * 1.2 * events / max(1, notes)) + bar
-    if wanted >= length:
-        return piece
-    bars = (length - wanted) // bar
-    start = piece.bar_offset + int(rng.integers(bars + 1)) * bar
-    return cut(piece, start, start + wanted)
+def style_weights(name: str, styles: Iterable[str]) -> npt.NDArray[np.float32]:
+    """One-hot; all zero for a style that is not among them."""
+    return np.array([name == style for style in styles], dtype=np.float32)

@@ -13,7 +13,10 @@ import torch
 from torch import Tensor
 
 from livegen.core import vocabulary as v
-from models.lstm import LSTMModel
+from models.checkpoint import Model
+
+TALLY = 2 * len(v.HEADS) + 1
+"""Numbers in a tally: nats by head, targets by head, notes."""
 
 
 @dataclass
@@ -36,8 +39,19 @@ class Score:
         self.notes += other.notes
         return self
 
+    @classmethod
+    def of(cls, tally: Tensor) -> Score:
+        """The score that a tally [TALLY] holds."""
+        numbers = tally.tolist()
+        heads = len(v.HEADS)
+        return cls(
+            Counter(dict(zip(v.HEADS, numbers[:heads], strict=True))),
+            Counter(dict(zip(v.HEADS, map(int, numbers[heads:-1]), strict=True))),
+            int(numbers[-1]),
+        )
 
-def field_nats(model: LSTMModel, hidden: Tensor, targets: Tensor, given: Tensor) -> dict[str, Tensor]:
+
+def field_nats(model: Model, hidden: Tensor, targets: Tensor, given: Tensor) -> dict[str, Tensor]:
     """Cross entropy of each head on the targets that have its field.
 
     Args:
@@ -60,10 +74,33 @@ def field_nats(model: LSTMModel, hidden: Tensor, targets: Tensor, given: Tensor)
     return nats
 
 
+def tally_of(nats: dict[str, Tensor], targets: Tensor) -> Tensor:
+    """The sums of `field_nats` in one tensor, so that they need not leave the device: float64 [TALLY]."""
+    sums = [nats[name].detach().sum(dtype=torch.float64) for name in v.HEADS]
+    counts = [sums[0].new_tensor(nats[name].numel()) for name in v.HEADS]
+    notes = (targets[:, :, 0] == v.KIND["NOTE"]).sum().to(torch.float64)
+    return torch.stack([*sums, *counts, notes])
+
+
 def score_of(nats: dict[str, Tensor], targets: Tensor) -> Score:
     """The sums of `field_nats`."""
-    return Score(
-        Counter({name: float(values.detach().sum()) for name, values in nats.items()}),
-        Counter({name: values.numel() for name, values in nats.items()}),
-        int((targets[:, :, 0] == v.KIND["NOTE"]).sum()),
-    )
+    return Score.of(tally_of(nats, targets))
+
+
+def weighted_sum(nats: dict[str, Tensor], targets: Tensor, changed: Tensor, change_weight: float) -> Tensor:
+    """What goes down in training: all nats, those of chords that differ from the one before `change_weight` times.
+
+    Args:
+        nats: of `field_nats`.
+        targets: int64 [B, T, F].
+        changed: bool [B, T].
+        change_weight: 1 makes it the sum that is published.
+
+    Returns:
+        A number, to be divided by the notes.
+    """
+    total = torch.stack([values.sum() for values in nats.values()]).sum()
+    for name in ("root", "quality"):
+        of_change = changed[targets[:, :, v.COLUMN[name]] > 0]
+        total = total + (change_weight - 1.0) * (nats[name] * of_change).sum()
+    return total

@@ -23,19 +23,31 @@ class Progress:
         self._shown = -_FILE_S
         self._terminal = sys.stderr.isatty()
 
+    def due(self, done: int) -> bool:
+        """Whether `show` would say anything: the text for it may be dear."""
+        waited = time.monotonic() - self._shown
+        return done >= self._total or waited >= (_TERMINAL_S if self._terminal else _FILE_S)
+
     def show(self, done: int, text: str = "") -> None:
         """Say that `done` steps are done."""
-        now = time.monotonic()
-        if done < self._total and now - self._shown < (_TERMINAL_S if self._terminal else _FILE_S):
+        if not self.due(done):
             return
-        self._shown = now
-        line = progress_line(done, self._total, done - self._begun_at, now - self._started, text)
-        print(f"\r{line:<78.78}" if self._terminal else line, end="" if self._terminal else "\n", file=sys.stderr, flush=True)
+        self._shown = time.monotonic()
+        line = progress_line(done, self._total, done - self._begun_at, self._shown - self._started, text)
+        if self._terminal:
+            line = f"{bar(done, self._total)} {line}"
+        print(f"\r{line:<110.110}" if self._terminal else line, end="" if self._terminal else "\n", file=sys.stderr, flush=True)
 
     def close(self) -> None:
         """End the line, before something else is printed."""
         if self._terminal:
             print(file=sys.stderr)
+
+
+def bar(done: int, total: int, width: int = 20) -> str:
+    """Such as `[#####---------------]`."""
+    full = width * done // max(1, total)
+    return f"[{'#' * full}{'-' * (width - full)}]"
 
 
 def progress_line(done: int, total: int, steps: int, seconds: float, text: str) -> str:

@@ -15,9 +15,20 @@ from livegen.core.errors import InputError
 from livegen.core.events import Part
 from livegen.core.stream import decode
 from models.corpora.piece import ChordSpan, Piece, PieceNote
-from models.dataset import HARMONY, Rows, Takes, encode, held_out_takes, hide_history, targets_and_given, transpose
+from models.dataset import (
+    Batch,
+    Rows,
+    Takes,
+    chord_changes,
+    encode,
+    held_out_takes,
+    hide_history,
+    style_weights,
+    targets_and_given,
+    transpose,
+)
 from models.network import GIVEN
-from models.roles import Staging, Take, accompany
+from models.roles import HARMONY, Staging, Take, accompany, respond
 
 law = settings(deadline=None, max_examples=30, suppress_health_check=[HealthCheck.function_scoped_fixture])
 STYLES = ("pop", "jazz")
@@ -89,6 +100,14 @@ class TestTranspose:
         named = (column(before, "root") > 0) & (column(before, "root") < v.NO_ROOT)
         assert ((column(after, "root") - column(before, "root") - semitones)[named] % 12 == 0).all()
 
+    def test_drums_stay_what_they_are(self, song: Piece) -> None:
+        drums = tuple(PieceNote(beat * 24, 127, 12, 90) for beat in range(8))
+        parts = frozenset({Part.DRUMS})
+        rows = encode(accompany(replace(song, parts={Part.DRUMS: drums}), Staging(), parts, np.random.default_rng(0)))
+        after = transpose(rows, 5)
+        assert (column(after, "pitch")[of_kind(rows, "NOTE")] == 128).all()
+        assert np.array_equal(column(after, "pitch")[of_kind(rows, "ON")], column(rows, "pitch")[of_kind(rows, "ON")] + 5)
+
     def test_no_chord_stays_no_chord(self, song: Piece) -> None:
         rows = encode(take_of(replace(song, chords=())))
         assert set(column(rows, "root")) == {0, v.NO_ROOT}
@@ -106,6 +125,13 @@ class TestHideHistory:
                 assert np.array_equal(before[~own], after[~own])
             else:
                 assert np.array_equal(before, after)
+
+    def test_what_it_led_is_never_hidden(self, song: Piece, rows: Rows) -> None:
+        """Window by window, as on the stage; before the first window there is nothing to hide."""
+        led = encode(respond(song, Staging(), np.random.default_rng(0)))
+        assert of_kind(led, "NOTE").any()
+        both = np.concatenate([led, rows])
+        assert np.array_equal(hide_history(both), np.concatenate([led, hide_history(rows)]))
 
     def test_it_is_a_copy(self, rows: Rows) -> None:
         kept = rows.copy()
@@ -159,49 +185,81 @@ class TestHeldOut:
             assert np.array_equal(one, other)
 
 
+class TestChanges:
+    def test_a_chord_other_than_the_one_before_is_a_change(self, song: Piece, rows: Rows) -> None:
+        """Four chords of eight beats, a window a beat."""
+        changed = chord_changes(rows)
+        assert changed.shape == (len(rows) - 1,)
+        assert of_kind(rows[1:], "CHORD")[changed].all()
+        assert changed.sum() == 4
+        assert [tuple(row) for row in rows[1:][changed][:, [v.COLUMN["root"]]]] == [(1,), (6,), (1,), (6,)]
+
+    def test_without_chords_nothing_changes(self, rows: Rows) -> None:
+        assert not chord_changes(rows[~of_kind(rows, "CHORD")]).any()
+
+
+def test_a_style_that_is_not_known_is_none() -> None:
+    assert style_weights("jazz", STYLES).tolist() == [0.0, 1.0]
+    assert style_weights("polka", STYLES).tolist() == [0.0, 0.0]
+
+
 class TestTakes:
     def takes(self, pieces: list[Piece], seed: int = 3, **weights: float) -> Takes:
-        return Takes(pieces, weights or {"leadsheets": 1.0}, STYLES, 64, seed)
+        return Takes(pieces, weights or {"leadsheets": 1.0}, STYLES, length=64, seed=seed)
+
+    def batch(self, pieces: list[Piece], size: int, step: int = 0, **more: float) -> Batch:
+        return self.takes(pieces, **more).batch(step, range(size))
 
     def test_shapes_and_types(self, song: Piece) -> None:
-        batch = self.takes([song]).batch(5).to(torch.device("cpu"))
+        batch = self.batch([song], 5).to(torch.device("cpu"))
         assert batch.rows.shape == batch.targets.shape == (5, 64, len(v.FIELDS))
         assert batch.given.shape == (5, 64, len(GIVEN))
+        assert batch.changed.shape == (5, 64)
         assert batch.style.shape == (5, len(STYLES))
         assert batch.rows.dtype == batch.targets.dtype == batch.given.dtype == torch.int64
-        assert batch.style.dtype == torch.float32
+        assert (batch.changed.dtype, batch.style.dtype) == (torch.bool, torch.float32)
 
     def test_every_class_is_in_the_vocabulary(self, song: Piece) -> None:
-        batch = self.takes([song]).batch(20)
+        batch = self.batch([song], 20)
         for rows in (batch.rows, batch.targets):
             assert (rows.reshape(-1, len(v.FIELDS)).max(dim=0).values < torch.tensor([field.size for field in v.FIELDS])).all()
 
-    def test_the_same_seed_draws_the_same(self, song: Piece) -> None:
-        one, other = (self.takes([song]).batch(4) for _ in range(2))
-        assert torch.equal(one.rows, other.rows)
-        assert not torch.equal(one.rows, self.takes([song], seed=4).batch(4).rows)
+    def test_a_sequence_depends_on_seed_step_and_place_alone(self, song: Piece) -> None:
+        whole = self.batch([song], 4).rows
+        assert torch.equal(whole[2:], self.takes([song]).batch(0, (2, 3)).rows)
+        assert not torch.equal(whole, self.batch([song], 4, step=1).rows)
+        assert not torch.equal(whole, self.batch([song], 4, seed=4).rows)
 
-    def test_its_own_history_is_hidden_in_some_and_never_where_it_leads(self, song: Piece) -> None:
-        batch = self.takes([song]).batch(60)
+    def test_its_own_harmony_is_hidden_in_some_and_never_where_it_leads(self, song: Piece) -> None:
+        batch = self.batch([song], 60)
         hidden = []
         for seen, wanted in zip(batch.rows.numpy(), batch.targets.numpy(), strict=True):
             notes = of_kind(seen, "NOTE")
-            leads = (column(wanted, "part") == 1 + Part.LEAD).any()
-            if notes.any():
-                hidden.append(not column(seen, "pitch")[notes].any())
-                assert not (leads and hidden[-1])
+            lead = notes & (column(seen, "part") == 1 + Part.LEAD)
+            assert column(seen, "pitch")[lead].all()
+            if (notes & ~lead).any():
+                hidden.append(not column(seen, "pitch")[notes & ~lead].all())
             assert column(wanted, "pitch")[of_kind(wanted, "NOTE")].all()
         assert 0.1 < np.mean(hidden) < 0.9
 
     def test_a_style_is_left_out_in_some(self, song: Piece) -> None:
-        style = self.takes([song]).batch(200).style
+        style = self.batch([song], 200).style
         assert {tuple(weights) for weights in style.tolist()} == {(0.0, 1.0), (0.0, 0.0)}
         assert 0.03 < (style.sum(dim=1) == 0).float().mean() < 0.2
 
     def test_a_corpus_without_weight_is_not_drawn(self, song: Piece) -> None:
         other = replace(song, corpus="other", style="pop")
-        style = self.takes([other, song], leadsheets=1.0, missing=5.0).batch(20).style
+        style = self.batch([other, song], 20, leadsheets=1.0, missing=5.0).style
         assert not style[:, STYLES.index("pop")].any()
+
+    def test_a_piece_without_a_melody_is_not_drawn(self, song: Piece) -> None:
+        batch = self.batch([replace(song, melody=(), style="pop"), song], 20)
+        assert not batch.style[:, STYLES.index("pop")].any()
+
+    def test_roles_may_be_weighed(self, song: Piece) -> None:
+        takes = Takes([song], {"leadsheets": 1.0}, STYLES, length=64, seed=1, roles={"respond": 1.0})
+        rows = takes.batch(0, range(20)).rows.flatten(0, 1).numpy()
+        assert set(column(rows, "part")[of_kind(rows, "NOTE")]) == {1 + Part.LEAD}
 
     def test_without_pieces_it_is_refused(self, song: Piece) -> None:
         with pytest.raises(InputError, match="no piece to train on of pop909"):

@@ -13,7 +13,7 @@ from support.tiny_models import tiny_lstm
 from livegen.core import vocabulary as v
 from models.corpora.piece import Piece
 from models.dataset import held_out_takes, targets_and_given
-from models.losses import Score, field_nats, score_of
+from models.losses import TALLY, Score, field_nats, score_of, tally_of, weighted_sum
 from models.lstm import LSTMModel
 
 
@@ -84,6 +84,37 @@ def test_a_score_that_still_has_its_gradient_is_summed_without_a_warning(
     nats = field_nats(model, hidden, targets, given)
     assert nats["pitch"].requires_grad
     assert score_of(nats, targets).nats["pitch"] == pytest.approx(float(nats["pitch"].detach().sum()))
+
+
+def test_a_tally_is_the_score_in_one_tensor(model: LSTMModel, arrays: tuple[torch.Tensor, ...]) -> None:
+    """So that scores of several batches or processes are summed before they are read."""
+    rows, targets, given = arrays
+    nats = field_nats(model, model(rows, torch.zeros(1, 2))[0], targets, given)
+    tally = tally_of(nats, targets)
+    assert tally.shape == (TALLY,)
+    twice = score_of(nats, targets)
+    twice += score_of(nats, targets)
+    assert Score.of(tally * 2) == twice
+
+
+class TestWeightedSum:
+    def nats(self, model: LSTMModel, arrays: tuple[torch.Tensor, ...]) -> dict[str, torch.Tensor]:
+        rows, targets, given = arrays
+        return field_nats(model, model(rows, torch.zeros(1, 2))[0], targets, given)
+
+    def test_with_a_weight_of_one_it_is_the_published_sum(self, model: LSTMModel, arrays: tuple[torch.Tensor, ...]) -> None:
+        nats, targets = self.nats(model, arrays), arrays[1]
+        changed = torch.ones(targets.shape[:2], dtype=torch.bool)
+        total = weighted_sum(nats, targets, changed, 1.0)
+        assert float(total.detach()) == pytest.approx(score_of(nats, targets).nats.total(), rel=1e-5)
+
+    def test_root_and_quality_of_a_change_count_more(self, model: LSTMModel, arrays: tuple[torch.Tensor, ...]) -> None:
+        nats, targets = self.nats(model, arrays), arrays[1]
+        places = torch.nonzero(targets[0, :, 0] == v.KIND["CHORD"]).squeeze(1)
+        changed = torch.zeros(targets.shape[:2], dtype=torch.bool)
+        changed[0, places[2]] = True
+        more = weighted_sum(nats, targets, changed, 3.0) - weighted_sum(nats, targets, changed, 1.0)
+        assert float(more.detach()) == pytest.approx(2 * float((nats["root"][2] + nats["quality"][2]).detach()), rel=1e-3)
 
 
 class TestScore:
