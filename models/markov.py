@@ -12,10 +12,11 @@ from livegen.core.errors import InputError
 from livegen.generators.markov import save_table
 from livegen.generators.ngram import Memory, Ngram
 from models.corpora.piece import Piece
-from models.corpora.registry import load_corpora, split
+from models.corpora.registry import split
 from models.dataset import Rows, held_out_takes
 from models.losses import Score
-from models.train import read_recipe
+from models.training.data import read_pieces
+from models.training.recipe import read_recipe
 
 AGENT = frozenset(v.KIND[name] for name in ("CHORD", "NOTE", "END"))
 
@@ -49,12 +50,12 @@ def score(table: Ngram, rows: Rows) -> Score:
 def main(arguments: list[str] | None = None) -> int:
     """Run the command; returns the exit code: 0 written, 2 refused."""
     parser = argparse.ArgumentParser(prog="python -m models.markov", description=__doc__)
-    parser.add_argument("--data", type=Path, required=True, help="folder with one folder a corpus")
+    parser.add_argument("--data", type=Path, required=True, help="folder with one folder a corpus, or with shards")
     parser.add_argument("--recipe", default="first", help="whose corpora to count")
     parser.add_argument("--out", type=Path, required=True, help="the .npz file to write")
     options = parser.parse_args(arguments)
     try:
-        pieces = load_corpora(options.data, list(read_recipe(options.recipe)["data"]["weights"]))
+        pieces = read_pieces(options.data, list(read_recipe(options.recipe)["data"]["weights"]))
         train, _, _ = split(pieces)
         save_table(fit(train), options.out)
     except (InputError, OSError) as error:

@@ -134,6 +134,39 @@ def changes(chords: Chords) -> list[int]:
     return [start for (_, before), (start, symbol) in pairwise(named) if symbol != before]
 
 
+def chord_lengths(chords: Chords, end: int) -> list[int]:
+    """How long each chord holds until another one begins, in frames; the last one until pulse `end`."""
+    named = [start for start, _, symbol in chords if symbol.root is not None and start < end]
+    bounds = [*named[:1], *(pulse for pulse in changes(chords) if pulse < end), end]
+    return [round((after - before) / FRAME) for before, after in pairwise(bounds)]
+
+
+def length_entropy(lengths: Sequence[int]) -> float:
+    """Entropy of chord lengths in nats: 0 where all are alike; NaN without chords.
+
+    It is taken of all chords of all songs together, in sixteenths, after Wu et al. Of 201 lead sheets it is 2.17 nats (3.12
+    bits), of 731 songs of POP909 1.44 nats (2.08 bits); song by song it is about half of that, since a song has 20 chords.
+    """
+    _, counts = np.unique(lengths, return_counts=True)
+    shares = counts / counts.sum()
+    return float(-(shares * np.log(shares)).sum()) if len(lengths) else np.nan
+
+
+def entropy_interval(songs: Sequence[Sequence[int]], seed: int) -> tuple[float, float]:
+    """The 95 % percentile bootstrap interval of `length_entropy` over songs, each given as its chord lengths."""
+    known = np.unique([length for lengths in songs for length in lengths])
+    if not len(known):
+        return np.nan, np.nan
+    tables = [np.searchsorted(known, np.array(lengths, dtype=np.int64)) for lengths in songs]
+    counts = np.array([np.bincount(table, minlength=len(known)) for table in tables])
+    drawn = np.random.default_rng(seed).integers(0, len(songs), (BOOTSTRAPS, len(songs)))
+    pooled = counts[drawn].sum(axis=1)
+    shares = pooled[pooled.any(axis=1)] / pooled[pooled.any(axis=1)].sum(axis=1, keepdims=True)
+    nats = -np.where(shares > 0, shares * np.log(np.where(shares > 0, shares, 1.0)), 0.0).sum(axis=1)
+    low, high = np.percentile(nats, [2.5, 97.5])
+    return float(low), float(high)
+
+
 def share_on(pulses: Sequence[int], grid: int, offset: int = 0) -> float:
     """The share of positions on a grid of pulses; NaN if there are none."""
     return mean([float((pulse - offset) % grid == 0) for pulse in pulses])
@@ -170,3 +203,45 @@ def ratio_interval(totals: npt.ArrayLike, counts: npt.ArrayLike, seed: int) -> t
     ratios = above[drawn].sum(axis=1)[whole > 0] / whole[whole > 0]
     low, high = np.percentile(ratios, [2.5, 97.5])
     return float(low), float(high)
+
+
+def rank_correlation(one: Sequence[npt.NDArray[np.int64]], other: Sequence[npt.NDArray[np.int64]], seed: int) -> list[float]:
+    """Spearman's rank correlation of two figures over all places of all songs, [value, low, high].
+
+    Args:
+        one: a figure at each place, by song.
+        other: the other figure at the same places.
+        seed: of the 95 % percentile bootstrap interval, which is over songs; ranks are those among all of them.
+
+    Returns:
+        NaN where a figure is the same everywhere.
+    """
+    if not len(one):
+        return [np.nan] * 3
+    first, second = (_centred_ranks(np.concatenate(figure)) for figure in (one, other))
+    song = np.repeat(np.arange(len(one)), [len(figures) for figures in one])
+    # Sums by song of ranks, their squares and their product: a correlation is made of these, and resampling adds them up anew.
+    moments = np.array([np.ones(len(song)), first, second, first * first, second * second, first * second])
+    by_song = np.array([np.bincount(song, row, minlength=len(one)) for row in moments]).T
+    drawn = np.random.default_rng(seed).integers(0, len(one), (BOOTSTRAPS, len(one)))
+    resampled = _correlation(by_song[drawn].sum(axis=1))
+    known = resampled[~np.isnan(resampled)]
+    value = float(_correlation(by_song.sum(axis=0, keepdims=True))[0])
+    return [value, *(float(end) for end in np.percentile(known, [2.5, 97.5]))] if len(known) else [np.nan] * 3
+
+
+def _correlation(moments: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+    """Pearson's correlation from sums of 1, x, y, xx, yy and xy, [samples, 6]; NaN where one of them never changes."""
+    n, x, y, xx, yy, xy = moments.T
+    spread = (xx - x * x / n) * (yy - y * y / n)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        found: npt.NDArray[np.float64] = np.where(spread > 1e-9, (xy - x * y / n) / np.sqrt(spread), np.nan)
+    return found
+
+
+def _centred_ranks(figure: npt.NDArray[np.int64]) -> npt.NDArray[np.float64]:
+    """Ranks less their mean; equals share the mean of theirs."""
+    _, inverse, counts = np.unique(figure, return_inverse=True, return_counts=True)
+    ranks = (np.cumsum(counts) - (counts - 1) / 2)[inverse]
+    centred: npt.NDArray[np.float64] = ranks - ranks.mean()
+    return centred

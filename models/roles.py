@@ -1,230 +1,219 @@
-"""From a piece to what the stage would hear: who is the player, who is the agent, and what is known when.
+"""From a piece to what the stage would hear: who is the player and who is the agent.
 
-A take is a list of events in the order in which they become known. In `accompany` the player has the melody and the agent the
-chords and bass under it, window by window, planned `lookahead` pulses ahead. In `respond` the phrases of the melody go in turn
-to the player and to the agent.
+A role casts a piece: it says what the player plays, when the agent has a turn, and what it plays there. `draw_take` draws all
+that there is to draw: the stretch of the piece, its variation, the role, the staging.
 """
 
 from __future__ import annotations
 
-import bisect
-import math
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from itertools import groupby, pairwise
 
 import numpy as np
 
-from livegen.core.events import PULSES_PER_BEAT, Chord, End, Event, Note, Off, On, Part, Tick
-from livegen.core.harmony import NO_CHORD, ChordSymbol
+from livegen.core.errors import InputError
+from livegen.core.events import PULSES_PER_BEAT, Part
+from models.casting import Cast, Turn
 from models.corpora.piece import Piece, PieceNote
+from models.corpora.texture import one_keyboard
+from models.excerpts import chord_at, cut, excerpt, length_of
+from models.passing import GAPS_PULSES, first_window, heard_out, last_end, passing, phrase_starts, released, stints, within
+from models.staging import Staging, draw_staging
+from models.timeline import HARMONY, Take, perform
+from models.variations import varied
 
-LOOKAHEADS = (0, 6, 12, 18, 24)
-_OFF, _TICK, _ON = range(3)
-"""At one instant: what ended is known before the window is planned, what begins is not."""
+__all__ = [
+    "HARMONY", "ROLES", "Role", "Staging", "Take", "accompany", "chord_at", "cut", "draw_staging", "draw_take", "length_of",
+    "respond",
+]  # fmt: skip
 
-_SHORTEST_NS = 10_000_000
-"""A key stays down for so long at the least."""
+LEAD = frozenset({Part.LEAD})
+_NOBODY: frozenset[Part] = frozenset()
 
-
-@dataclass(frozen=True, slots=True)
-class Take:
-    """Events of one performance; `silent[i]` says that the source gives no velocity for event i."""
-
-    events: tuple[Event, ...]
-    silent: tuple[bool, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class Staging:
-    """How a piece is put on the stage.
-
-    Attributes:
-        hop: window length in pulses.
-        lookahead: pulses between planning and the window's begin.
-        tempo: factor on the piece's tempo.
-        jitter_ns: standard deviation of the player's timing.
-        free: beat fields are not given, as in playing without a beat.
-    """
-
-    hop: int = PULSES_PER_BEAT
-    lookahead: int = 6
-    tempo: float = 1.0
-    jitter_ns: float = 0.0
-    free: bool = False
-
-
-def draw_staging(rng: np.random.Generator) -> Staging:
-    """A staging as varied as the stage: hop, lookahead, tempo within 15 %, timing noise, a fifth without a beat."""
-    return Staging(
-        hop=24 if rng.random() < 0.8 else 12,
-        lookahead=int(rng.choice(LOOKAHEADS, p=(0.15, 0.35, 0.2, 0.1, 0.2))),
-        tempo=float(np.exp(rng.uniform(-0.15, 0.15))),
-        jitter_ns=float(rng.choice((0.0, 8e6, 20e6))),
-        free=bool(rng.random() < 0.2),
-    )
-
-
-class _Timeline:
-    """Collects events with the time at which they become known, then sorts them."""
-
-    def __init__(self, piece: Piece, staging: Staging, rng: np.random.Generator) -> None:
-        self.piece, self.staging, self.rng = piece, staging, rng
-        self.tempo_bpm = min(300.0, max(20.0, piece.tempo_bpm * staging.tempo))
-        self.ns_per_pulse = 60e9 / (PULSES_PER_BEAT * self.tempo_bpm)
-        self.grid = piece.bar_offset % PULSES_PER_BEAT
-        self.items: list[tuple[int, int, list[Event], list[bool]]] = []
-
-    def player(self, notes: list[PieceNote]) -> None:
-        """The player's notes as note-ons and note-offs, with human timing."""
-        pressed = self._pressed(notes)
-        struck_again: dict[int, int] = {}
-        releases = []
-        for on_ns, wanted_ns, note in reversed(pressed):
-            # A key comes up before it is struck again, however loosely it is played.
-            off_ns = max(on_ns + _SHORTEST_NS, min(wanted_ns, struck_again.get(note.pitch, wanted_ns)))
-            struck_again[note.pitch] = on_ns
-            releases.append(off_ns)
-        for (on_ns, _, note), off_ns in zip(pressed, reversed(releases), strict=True):
-            on = On(on_ns, note.pitch, note.velocity or 64, self._phase(on_ns))
-            self.items.append((on_ns, _ON, [on], [note.velocity is None]))
-            self.items.append((off_ns, _OFF, [Off(off_ns, note.pitch, self._phase(off_ns))], [False]))
-
-    def _pressed(self, notes: list[PieceNote]) -> list[tuple[int, int, PieceNote]]:
-        """When each key goes down and would come up, in ns; the same key never twice at once."""
-        pressed = []
-        last: dict[int, int] = {}
-        for note in notes:
-            early, late = self.rng.normal(0.0, self.staging.jitter_ns, 2) if self.staging.jitter_ns else (0.0, 0.0)
-            on_ns = max(0, round(note.onset * self.ns_per_pulse + early))
-            if note.pitch in last:
-                on_ns = max(on_ns, last[note.pitch] + _SHORTEST_NS)
-            last[note.pitch] = on_ns
-            pressed.append((on_ns, round((note.onset + note.duration) * self.ns_per_pulse + late), note))
-        return pressed
-
-    def _phase(self, time_ns: int) -> int | None:
-        if self.staging.free:
-            return None
-        return math.floor(time_ns / self.ns_per_pulse - self.grid) % PULSES_PER_BEAT
-
-    def window(self, start: int, parts: frozenset[Part], notes: list[tuple[Part, PieceNote]]) -> None:
-        """One planning window of the agent: tick, chord, notes, end."""
-        stage, piece = self.staging, self.piece
-        time_ns = max(0, round((start - stage.lookahead) * self.ns_per_pulse))
-        bar = piece.beats_per_bar * PULSES_PER_BEAT
-        half_beat = None if stage.free else (start - piece.bar_offset) % bar // 12
-        tick = Tick(
-            time_ns, half_beat, None if stage.free else piece.beats_per_bar, None if stage.free else self.tempo_bpm,
-            stage.lookahead, stage.hop, parts,
-        )  # fmt: skip
-        events: list[Event] = [tick]
-        silent = [False]
-        if parts & {Part.CHORDS, Part.BASS}:
-            events.append(Chord(chord_at(piece, start, start + stage.hop)))
-            silent.append(False)
-        for part, note in sorted(notes, key=lambda item: (item[0], item[1].onset, item[1].pitch)):
-            events.append(Note(part, note.onset - start, note.pitch, note.duration, note.velocity or 64))
-            silent.append(note.velocity is None)
-        events.append(End())
-        silent.append(False)
-        self.items.append((time_ns, _TICK, events, silent))
-
-    def take(self) -> Take:
-        """Everything in the order in which it becomes known."""
-        self.items.sort(key=lambda item: item[:2])
-        return Take(
-            tuple(event for item in self.items for event in item[2]), tuple(flag for item in self.items for flag in item[3])
-        )
-
-
-def chord_at(piece: Piece, start: int, end: int) -> ChordSymbol:
-    """The chord that holds for most of the window [start, end), "no chord" where nothing is known."""
-    spans = piece.chords
-    index = max(0, bisect.bisect_right([span.start for span in spans], start) - 1)
-    best, best_overlap = NO_CHORD, 0
-    for span in spans[index:]:
-        if span.start >= end:
-            break
-        overlap = min(end, span.end) - max(start, span.start)
-        if overlap > best_overlap:
-            best, best_overlap = span.symbol, overlap
-    return best
-
-
-def cut(piece: Piece, start: int, end: int) -> Piece:
-    """The pulses [start, end) of a piece, moved to begin at 0; `start` must be a bar line.
-
-    Notes that began before it are left out; those that reach beyond the end stop there.
-    """
-
-    def within(notes: tuple[PieceNote, ...]) -> tuple[PieceNote, ...]:
-        return tuple(
-            PieceNote(note.onset - start, note.pitch, min(note.duration, end - note.onset), note.velocity)
-            for note in notes
-            if start <= note.onset < end
-        )
-
-    chords = tuple(
-        type(span)(max(0, span.start - start), min(end, span.end) - start, span.symbol)
-        for span in piece.chords
-        if span.end > start and span.start < end
-    )
-    return Piece(
-        piece.corpus, piece.work, piece.style, piece.tempo_bpm, piece.beats_per_bar, 0, within(piece.melody),
-        {part: within(notes) for part, notes in piece.parts.items()}, chords,
-        tuple(pulse - start for pulse in piece.phrases if start <= pulse < end),
-    )  # fmt: skip
-
-
-def length_of(piece: Piece) -> int:
-    """Pulses to the end of the last note of any part."""
-    every = [*piece.melody, *(note for notes in piece.parts.values() for note in notes)]
-    return max((note.onset + note.duration for note in every), default=0)
+_ALONE_SHARE = 0.25
+_DRUMS_SHARE = 0.3
 
 
 def accompany(piece: Piece, staging: Staging, parts: frozenset[Part], rng: np.random.Generator) -> Take:
     """The player has the melody, the agent `parts` in every window from the first to the last."""
-    timeline = _Timeline(piece, staging, rng)
-    timeline.player(list(piece.melody))
-    notes = [(part, note) for part in parts for note in piece.parts.get(part, ())]
-    by_window = _by_window(notes, timeline.grid, staging.hop)
-    for start in range(timeline.grid, length_of(piece), staging.hop):
-        timeline.window(start, parts, by_window.get(start, []))
-    return timeline.take()
+    turn = Turn(piece.bar_offset % PULSES_PER_BEAT, length_of(piece), frozenset(parts))
+    return perform(Cast(piece, piece.melody, (turn,), piece.parts), staging, rng, "accompany")
 
 
 def respond(piece: Piece, staging: Staging, rng: np.random.Generator) -> Take:
     """Phrases of the melody in turn: one to three for the player, then one or two for the agent, and so on."""
-    timeline = _Timeline(piece, staging, rng)
-    lead = frozenset({Part.LEAD})
-    bounds = _turns(piece, rng)
-    for index, (start, end) in enumerate(pairwise(bounds)):
-        phrase = [note for note in piece.melody if start <= note.onset < end]
-        if index % 2 == 0:
-            timeline.player(phrase)
+    return perform(cast_respond(piece, rng), staging, rng, "respond")
+
+
+def cast_accompany(piece: Piece, rng: np.random.Generator) -> Cast:
+    """The agent has chords and bass, or one of them, under the player's melody; the drums too in some where there are any."""
+    parts = harmony_of(piece)
+    if rng.random() < _ALONE_SHARE:
+        parts = _one_of(parts, rng)
+    if piece.parts.get(Part.DRUMS) and rng.random() < _DRUMS_SHARE:
+        parts |= {Part.DRUMS}
+    return Cast(piece, piece.melody, stints(piece.melody, parts, piece), piece.parts)
+
+
+def cast_two_hands(piece: Piece, rng: np.random.Generator) -> Cast:
+    """The player has the melody and the chords or the bass under it, the agent what is left."""
+    parts = harmony_of(piece)
+    agent = _one_of(parts, rng)
+    player = one_keyboard([*piece.melody, *_notes(piece, parts - agent)])
+    return Cast(piece, player, stints(player, agent, piece), piece.parts)
+
+
+def cast_solo(piece: Piece, rng: np.random.Generator) -> Cast:
+    """The player has chords and bass, or one of them, the agent the melody over it, and in some the bass that is left."""
+    parts = harmony_of(piece)
+    player = _one_of(parts, rng) if rng.random() < _ALONE_SHARE else parts
+    agent = LEAD | (parts - player - {Part.CHORDS} if rng.random() < 0.5 else _NOBODY)
+    notes = one_keyboard(_notes(piece, player))
+    return Cast(piece, notes, stints(notes, agent, piece), {**piece.parts, Part.LEAD: piece.melody})
+
+
+def cast_respond(piece: Piece, rng: np.random.Generator) -> Cast:
+    """One to three phrases for the player, then one or two for the agent, who waits for the player's silence."""
+    player: list[PieceNote] = []
+    turns = []
+    stretches = passing(piece, (1, 3), (1, 2), rng)
+    for stretch in stretches:
+        if stretch.agents:
+            window = first_window(stretch.start, piece)
+            gap = int(rng.integers(GAPS_PULSES[0], GAPS_PULSES[1] + 1))
+            player = released(player, window - gap - int(rng.integers(PULSES_PER_BEAT)))
+            turns.append(Turn(stretch.start, last_end(piece.melody, stretch), LEAD, heard_out(player, gap, window)))
+        else:
+            player += within(piece.melody, [stretch])
+    return Cast(piece, player, turns, {Part.LEAD: within(piece.melody, [stretch for stretch in stretches if stretch.agents])})
+
+
+def cast_continue(piece: Piece, rng: np.random.Generator) -> Cast:
+    """The player's melody is handed to the agent for two to six phrases, at the pedal's word."""
+    return _handed_over(piece, _NOBODY, rng)
+
+
+def cast_take_over(piece: Piece, rng: np.random.Generator) -> Cast:
+    """The player plays the whole texture, and the agent carries all of it on."""
+    return _handed_over(piece, harmony_of(piece), rng)
+
+
+def _handed_over(piece: Piece, harmony: frozenset[Part], rng: np.random.Generator) -> Cast:
+    stretches = passing(piece, (1, 4), (2, 6), rng)
+    own = [stretch for stretch in stretches if stretch.agents]
+    player: list[PieceNote] = []
+    turns = []
+    for stretch in stretches:
+        if stretch.agents:
+            player = released(player, stretch.start)
+            since = first_window(stretch.start, piece) - int(rng.integers(2, PULSES_PER_BEAT + 1))
+            end = stretch.end if harmony else last_end(piece.melody, stretch)
+            turns.append(Turn(stretch.start, end, LEAD | harmony, since))
+        else:
+            player += one_keyboard(within(sorted([*piece.melody, *_notes(piece, harmony)], key=_order), [stretch]))
+    lines = {part: within(notes, own) for part, notes in piece.parts.items()}
+    return Cast(piece, player, turns, {**lines, Part.LEAD: within(piece.melody, own)})
+
+
+def cast_trade(piece: Piece, rng: np.random.Generator) -> Cast:
+    """The agent accompanies, and leads some phrases itself; its chords go on under its lead, or stop."""
+    harmony = harmony_of(piece)
+    leading = LEAD | (harmony if rng.random() < 0.7 else _NOBODY)
+    stretches = passing(piece, (1, 3), (1, 2), rng)
+    own = [stretch for stretch in stretches if stretch.agents]
+    turns: list[Turn] = []
+    player: list[PieceNote] = []
+    for stretch in stretches:
+        if stretch.agents:
+            turns.append(Turn(stretch.start, stretch.end, leading))
+            player = released(player, stretch.start)
             continue
-        by_window = _by_window([(Part.LEAD, note) for note in phrase], timeline.grid, staging.hop)
-        first = start - (start - timeline.grid) % staging.hop
-        for window in range(first, end, staging.hop):
-            timeline.window(window, lead, by_window.get(window, []))
-    return timeline.take()
+        notes = within(piece.melody, [stretch])
+        player += notes
+        if turns:
+            turns.append(Turn(stretch.start, stretch.end, harmony))
+        elif notes:
+            turns += [Turn(turn.start, stretch.end, harmony, turn.since) for turn in stints(notes[:1], harmony, piece)[:1]]
+    lines = {**piece.parts, Part.LEAD: within(piece.melody, own)}
+    return Cast(piece, player, turns, lines)
 
 
-def _turns(piece: Piece, rng: np.random.Generator) -> list[int]:
-    """Pulses at which the turn passes over; the player has the even stretches."""
-    bounds, at, agent = [0], 0, False
-    while at < len(piece.phrases):
-        at += int(rng.integers(1, 3 if agent else 4))
-        bounds.append(piece.phrases[at] if at < len(piece.phrases) else length_of(piece))
-        agent = not agent
-    return bounds if len(bounds) > 1 else [0, length_of(piece)]
+@dataclass(frozen=True, slots=True)
+class Role:
+    """A way to cast a piece: how often beside the others, for which pieces, how, and whether its parts are played at all."""
+
+    weight: float
+    suits: Callable[[Piece], bool]
+    cast: Callable[[Piece, np.random.Generator], Cast]
+    parts: bool = True
 
 
-def _by_window(notes: list[tuple[Part, PieceNote]], grid: int, hop: int) -> dict[int, list[tuple[Part, PieceNote]]]:
-    """Notes by the first pulse of the window that they begin in; at most one a pitch, part and onset."""
+def harmony_of(piece: Piece) -> frozenset[Part]:
+    """Chords and bass, as far as the piece has them."""
+    return frozenset(part for part in HARMONY if piece.parts.get(part))
 
-    def window_of(item: tuple[Part, PieceNote]) -> int:
-        return item[1].onset - (item[1].onset - grid) % hop
 
-    unique = {(part, note.onset, note.pitch): (part, note) for part, note in notes}
-    return {start: list(group) for start, group in groupby(sorted(unique.values(), key=window_of), key=window_of)}
+def _accompanied(piece: Piece) -> bool:
+    return bool(harmony_of(piece))
+
+
+def _in_phrases(piece: Piece) -> bool:
+    return len(phrase_starts(piece)) > 1
+
+
+def _full(piece: Piece) -> bool:
+    return _accompanied(piece) and _in_phrases(piece)
+
+
+ROLES: dict[str, Role] = {
+    "accompany": Role(0.52, _accompanied, cast_accompany),
+    "two hands": Role(0.06, lambda piece: harmony_of(piece) == HARMONY, cast_two_hands),
+    "solo": Role(0.08, _accompanied, cast_solo),
+    "trade": Role(0.08, _full, cast_trade),
+    "respond": Role(0.14, _in_phrases, cast_respond, parts=False),
+    "continue": Role(0.05, _in_phrases, cast_continue, parts=False),
+    "take over": Role(0.07, _full, cast_take_over),
+}
+"""All roles by name. Weights count among the roles that suit a piece."""
+
+
+def draw_take(piece: Piece, events: int, rng: np.random.Generator, weights: Mapping[str, float] | None = None) -> Take:
+    """A take of about `events` events: a stretch of the piece, varied, cast and staged at random.
+
+    Args:
+        piece: what is played.
+        events: how long the stretch should be; the whole piece where that is shorter.
+        rng: the same state draws the same take.
+        weights: of the roles by name, instead of their own; a role that is not named is not drawn.
+
+    Raises:
+        InputError: nobody can be cast: the piece has no melody.
+    """
+    if not piece.melody:
+        raise InputError(f"{piece.corpus}/{piece.work}: there is no melody, so the player has nothing to play")
+    name = _drawn_role(piece, weights, rng)
+    piece = varied(excerpt(piece, events, rng, ROLES[name].parts), rng)
+    if not ROLES[name].suits(piece):
+        # The stretch lacks what the whole has, such as a second phrase.
+        name = _drawn_role(piece, weights, rng)
+    return perform(ROLES[name].cast(piece, rng), draw_staging(rng), rng, name)
+
+
+def _drawn_role(piece: Piece, weights: Mapping[str, float] | None, rng: np.random.Generator) -> str:
+    """A role that suits the piece; to respond suits a player who is only heard out."""
+    weights = {name: role.weight for name, role in ROLES.items()} if weights is None else weights
+    names = [name for name in weights if ROLES[name].suits(piece)] or ["respond"]
+    shares = np.array([weights.get(name, 1.0) for name in names])
+    return names[int(rng.choice(len(names), p=shares / shares.sum()))]
+
+
+def _one_of(parts: frozenset[Part], rng: np.random.Generator) -> frozenset[Part]:
+    return frozenset({sorted(parts)[int(rng.integers(len(parts)))]})
+
+
+def _notes(piece: Piece, parts: frozenset[Part]) -> list[PieceNote]:
+    return [note for part in sorted(parts) for note in piece.parts[part]]
+
+
+def _order(note: PieceNote) -> tuple[int, int]:
+    return (note.onset, note.pitch)

@@ -1,39 +1,87 @@
-"""Scoring a model: the same sums as in training, known answers on known music, and the whole command on a tiny model."""
+"""The whole command on tiny models and made-up works: every question is asked, shown and written, or refused in one line."""
 
 from __future__ import annotations
 
 import json
 import math
-from collections import Counter
+from collections.abc import Iterator, Sequence
 from contextlib import redirect_stdout
 from dataclasses import replace
 from io import StringIO
+from itertools import count
 from pathlib import Path
 
 import numpy as np
 import pytest
-import torch
-from support.tiny_models import copy_of, edit_contract, export_tiny, tiny_lstm
+from support.tiny_models import copy_of, edit_contract, export_tiny
 
-from livegen.core import vocabulary as v
 from livegen.core.errors import InputError
-from livegen.core.midi import NoteOff, NoteOn
+from livegen.core.events import On, Part, Tick
+from livegen.core.harmony import ChordSymbol
 from livegen.core.parameters import build_registry
+from livegen.core.plans import PlanRequest
+from livegen.generators import window
 from livegen.generators.model_files import load_contract
-from livegen.generators.session import StepSession
-from models import accompaniment, evaluate, likelihood
-from models.accompaniment import ARRANGER, MEASURES, measure, opening, openings, performance, played, written
-from models.baselines import HoldTonic
-from models.corpora.piece import Piece, PieceNote
-from models.dataset import held_out_takes, hide_history, targets_and_given
-from models.evaluate import likelihood_findings, limited, main, settings_of, without_nan
-from models.likelihood import HIDDEN, MARKOV, SHOWN, SYSTEMS, UNIFORM, TakeScores
-from models.losses import Score, field_nats, score_of
-from models.tables import Table, figure, interval
-from models.train import read_recipe
+from livegen.generators.neural import open_neural
+from models import controls, evaluate, metrics
+from models.baselines.rules import HoldTonic
+from models.corpora.piece import ChordSpan, Piece, PieceNote
+from models.corpora.registry import split
+from models.evaluate import QUESTIONS, chosen_questions, corpora_of, main, parts_of, without_nan
+from models.question import Context, limited
+from models.questions import adaptation, drift, styles
+from models.questions import controls as questions_controls
+from models.sharding.build import build
+from models.sharding.collection import Shards
+from models.shards import open_pieces
+from models.subject import MARKOV, fresh_markov, fresh_model, open_subjects, settings_of
+from models.tables import Table, figure, interval, yes
+from models.training.recipe import read_recipe
 
-BAR = 96
 ACCOMPANY = build_registry().defaults().with_changes({"mode": "accompany"})[0]
+BAR = 96
+BARS = 17
+NAMES = [question.name for question in QUESTIONS]
+
+
+def made_up(corpus: str, style: str, work: str, seed: int) -> Piece:
+    """Seventeen bars over two chords; each style has its rhythm."""
+    rng = np.random.default_rng(seed)
+    step = 12 if style == "a" else 24
+    melody = tuple(PieceNote(at, 60 + (0, 2, 4, 5, 7, 9, 11)[int(rng.integers(7))], step) for at in range(0, BARS * BAR, step))
+    spans = tuple(ChordSpan(bar * BAR, (bar + 1) * BAR, ChordSymbol((0, 5)[bar % 2])) for bar in range(BARS))
+    chords = tuple(
+        PieceNote(at, 48 + pitch, 24) for at in range(0, BARS * BAR, 48) for pitch in spans[at // BAR].symbol.pitch_classes
+    )
+    bass = tuple(PieceNote(bar * BAR, 36 + 5 * (bar % 2), BAR) for bar in range(BARS))
+    return Piece(
+        corpus,
+        work,
+        style,
+        120.0,
+        4,
+        0,
+        melody,
+        {Part.CHORDS: chords, Part.BASS: bass},
+        spans,
+        tuple(range(0, BARS * BAR, 4 * BAR)),
+    )
+
+
+def works() -> list[Piece]:
+    """Of each of two corpora six works to train on, one to validate on and two to test on."""
+    pieces = []
+    for corpus, style in (("leadsheets", "a"), ("pop909", "b")):
+        missing = [6, 1, 2]
+        for number in count():
+            piece = made_up(corpus, style, f"{number:03}", number)
+            (part,) = (index for index, held in enumerate(split([piece])) if held)
+            if missing[part]:
+                missing[part] -= 1
+                pieces.append(piece)
+            if not any(missing):
+                break
+    return pieces
 
 
 @pytest.fixture(scope="module")
@@ -42,187 +90,225 @@ def exported(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return export_tiny(tmp_path_factory.mktemp("exported"), 1, training={"recipe": read_recipe("tiny"), "step": 7})
 
 
+@pytest.fixture(scope="module", autouse=True)
+def small() -> Iterator[None]:
+    """Made-up works instead of corpora, and as little of everything as can be counted."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(evaluate, "read_pieces", lambda data, names: [piece for piece in works() if piece.corpus in names])
+        patch.setattr(styles, "LEAST", 2)
+        patch.setattr(styles, "FEATURES", {"lead": styles.FEATURES["lead"]})
+        patch.setattr(metrics, "BOOTSTRAPS", 50)
+        patch.setattr(window, "MAX_NOTES", 2)
+        patch.setattr(controls, "VALUES", 3)
+        patch.setattr(controls, "DRAWS", 4)
+        patch.setattr(questions_controls, "KNOBS", controls.KNOBS[:2])
+        yield
+
+
 @pytest.fixture(scope="module")
-def outcome(exported: Path, corpora: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[str, dict]:
-    """What the command printed with `--card`, and the figures that it wrote."""
-    place = tmp_path_factory.mktemp("out") / "figures.json"
+def asked() -> list[str]:
+    """Questions that are asked of the tiny model here: not those that play songs from end to end."""
+    return [name for name in NAMES if name not in ("drift", "adaptation", "accompaniment")]
+
+
+@pytest.fixture(scope="module")
+def outcome(exported: Path, asked: Sequence[str], tmp_path_factory: pytest.TempPathFactory) -> tuple[str, dict, Path]:
+    """What the command printed with `--card`, the figures that it wrote, and its report."""
+    folder = tmp_path_factory.mktemp("out")
+    options = [
+        "--only",
+        ",".join(asked),
+        "--limit",
+        "1",
+        "--card",
+        "--json",
+        str(folder / "f.json"),
+        "--report",
+        str(folder / "report"),
+    ]
     with redirect_stdout(StringIO()) as printed:
-        assert main([str(exported), "--data", str(corpora), "--limit", "1", "--card", "--json", str(place)]) == 0
-    return printed.getvalue(), json.loads(place.read_text())
+        assert main([str(exported), "--data", "corpora", *options]) == 0
+    return printed.getvalue(), json.loads((folder / "f.json").read_text()), folder / "report"
 
 
-class TestLikelihood:
-    @pytest.mark.parametrize("hidden", [False, True])
-    def test_the_exported_model_scores_what_its_source_scores(self, exported: Path, song: Piece, hidden: bool) -> None:
-        """Step by step through the daemon's session, and all at once in torch."""
-        _, rows = next(held_out_takes(song))
-        targets, given = targets_and_given(rows)
-        seen = hide_history(rows) if hidden else rows
-        style = np.array([[0.0, 1.0]], dtype=np.float32)
-        ours = likelihood.stepwise(StepSession(load_contract(exported)), seen, targets, given, style)
-        model = tiny_lstm(1)
-        with torch.no_grad():
-            output, _ = model(torch.from_numpy(seen[None, :-1]), torch.from_numpy(style))
-            tensors = (torch.from_numpy(array[None]) for array in (targets, given))
-            theirs = score_of(field_nats(model, output, wanted := next(tensors), next(tensors)), wanted)
-        assert (ours.count, ours.notes) == (theirs.count, theirs.notes)
-        for name, nats in theirs.nats.items():
-            assert ours.nats[name] == pytest.approx(nats, rel=1e-4)
-
-    def test_a_take_without_an_agent_costs_nothing(self, exported: Path, song: Piece) -> None:
-        rows = next(rows for role, rows in held_out_takes(replace(song, parts={})) if role == "respond")
-        targets, given = targets_and_given(rows)
-        score = likelihood.stepwise(
-            StepSession(load_contract(exported)), rows, targets * 0, given, np.zeros((1, 2), np.float32)
-        )
-        assert score == Score()
-
-    def test_guessing_costs_the_logarithm_of_the_choices(self) -> None:
-        note = np.zeros(len(v.FIELDS), dtype=np.int64)
-        note[0] = v.KIND["NOTE"]
-        for name in ("part", "pulse", "pitch", "duration"):
-            note[v.COLUMN[name]] = 1
-        score = likelihood.uniform(np.stack([note, note * 0]))
-        expected = sum(map(math.log, (3, 4, 24, 128, len(v.DURATIONS))))
-        assert score.nats_per_note == pytest.approx(expected)
-        assert (score.notes, score.count["velocity"]) == (1, 0)
-
-    def test_log_softmax_stands_large_numbers(self) -> None:
-        assert likelihood.log_softmax([[1e4, 1e4, -1e4]])[0, :2] == pytest.approx(-math.log(2))
-
-    def test_every_system_is_scored_on_the_same_events(self, exported: Path, song: Piece) -> None:
-        session, table = StepSession(load_contract(exported)), evaluate.load_table()
-        takes = likelihood.evaluate([song], session, table, lambda done, text: None)
-        assert [take.role for take in takes] == ["accompany", "respond"]
-        for take in takes:
-            assert tuple(take.scores) == SYSTEMS
-            counts = [+take.scores[name].count for name in SYSTEMS]
-            assert all(count == counts[0] for count in counts)
-            assert len({take.scores[name].notes for name in SYSTEMS}) == 1
-        assert takes[0].scores[HIDDEN] != takes[0].scores[SHOWN]
-        assert takes[1].scores[HIDDEN] == takes[1].scores[SHOWN], "who leads sees what it plays"
-
-    def test_findings_add_up(self) -> None:
-        def take(corpus: str, work: str, role: str, nats: float, notes: int) -> TakeScores:
-            scores = {name: Score(Counter(pitch=nats), Counter(pitch=notes), notes) for name in (HIDDEN, SHOWN, UNIFORM)}
-            return TakeScores(
-                corpus, work, role, scores | {MARKOV: Score(Counter(pitch=4.0 * notes), Counter(pitch=notes), notes)}
-            )
-
-        found = likelihood_findings([take("a", "1", "respond", 20.0, 10), take("b", "1", "accompany", 10.0, 10)], seed=0)
-        assert list(found) == ["a, respond", "b, accompany", "respond", "accompany", "all"]
-        assert (found["all"]["works"], found["all"]["notes"]) == (2, 20)
-        assert found["all"]["systems"][HIDDEN]["nats_per_note"] == 1.5
-        assert found["all"]["systems"][HIDDEN]["fields"]["pitch"] == {
-            "nats_per_note": 1.5, "nats_per_target": 1.5, "targets": 20,
+class TestCommand:
+    def test_every_question_is_answered(self, outcome: tuple[str, dict, Path], asked: Sequence[str]) -> None:
+        _, figures, _ = outcome
+        assert set(asked) <= set(figures)
+        assert figures["models"]["tiny1"]["training"] == {"step": 7}
+        assert figures["pieces"] == {"leadsheets": 2, "pop909": 2}
+        assert set(figures["seconds"]) == set(asked)
+        assert {group.split(",")[0] for group in figures["likelihood"]["groups"]} == {
+            "leadsheets", "pop909", "accompany", "respond", "all",
         }  # fmt: skip
-        assert found["all"]["difference"][HIDDEN] == [-2.5, -3.0, -2.0]
+        assert figures["continuation"]["lead"]["works"] == figures["continuation"]["accompaniment"]["works"] == 2
+        assert list(figures["continuation"]["lead"]["measures"]["density"]["systems"]) == ["tiny1", MARKOV, "the prompt again"]
+        assert figures["originality"]["trained_on"] == 12
+        assert figures["controls"]["systems"]["tiny1"]["temperature, lead"]["values"] == pytest.approx([0.2, 0.9, 1.6])
+        assert figures["styles"]["lead"]["styles"] == ["a", "b"]
+        assert list(figures["styles"]["lead"]["systems"]["tiny1"]["mixes"]) == ["a + b"]
 
+    def test_the_card_has_a_table_for_each(self, outcome: tuple[str, dict, Path]) -> None:
+        text, _, _ = outcome
+        for part in ("Nats a note", "Bits a second", "Continuation as lead", "Originality", "Knobs on", "Styles told apart"):
+            assert part in text
+        assert "| --- |" in text
 
-class TestAccompaniment:
-    def test_a_song_begins_at_the_bar_line_before_its_first_note(self, song: Piece) -> None:
-        late = replace(song, bar_offset=48, melody=tuple(replace(note, onset=note.onset + 4 * BAR) for note in song.melody))
-        assert [note.onset for note in opening(late).piece.melody[:2]] == [48, 72]
-        pickup = replace(song, bar_offset=48)
-        assert opening(pickup).piece.melody[0].onset == 48
+    def test_the_report_shows_its_plots(self, outcome: tuple[str, dict, Path], asked: Sequence[str]) -> None:
+        page = (outcome[2] / "report.md").read_text()
+        assert page.startswith("# Evaluation of tiny1\n")
+        for name in asked:
+            assert f"\n## {name.capitalize()}\n" in page
+        pictures = [line.split("](")[1].rstrip(")") for line in page.splitlines() if line.startswith("![")]
+        assert len(pictures) == len(set(pictures)) >= len(asked)
+        for picture in pictures:
+            assert (outcome[2] / picture).read_text().startswith("<svg")
+        assert {path.name for path in outcome[2].glob("*.svg")} == set(pictures)
 
-    def test_a_song_has_64_beats_at_most(self, song: Piece) -> None:
-        long = replace(song, melody=tuple(PieceNote(beat * 24, 60, 24) for beat in range(100)))
-        assert opening(long).frames == 64 * 4
-        assert opening(song).frames == 32 * 4
-        assert opening(song).bars == 8
+    def test_it_is_deterministic_and_prints_aligned_columns(
+        self, exported: Path, outcome: tuple[str, dict, Path], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        place = tmp_path / "again.json"
+        only = "originality"
+        assert main([str(exported), "--data", "corpora", "--limit", "1", "--only", only, "--json", str(place)]) == 0
+        again = json.loads(place.read_text())
+        assert again[only] == outcome[1][only]
+        assert "\nmeasure " in capsys.readouterr().out
 
-    def test_one_song_a_work_of_the_corpora_with_an_arrangement(self, song: Piece) -> None:
-        others = [replace(song, corpus="irish"), replace(song, parts={}), replace(song, melody=song.melody[:20])]
-        assert [chosen.name for chosen in openings([*others, song])] == ["leadsheets/a song"]
-        assert len(openings([*others, song])[0].piece.melody) == 20
+    def test_models_are_compared_side_by_side(self, exported: Path, tmp_path: Path) -> None:
+        """The same model twice: the same figures under two names, and no difference."""
+        place = tmp_path / "two.json"
+        options = ["--data", "corpora", "--limit", "1", "--only", "likelihood", "--json", str(place)]
+        assert main([str(exported), str(copy_of(exported, tmp_path)), *options]) == 0
+        every = json.loads(place.read_text())["likelihood"]["groups"]["all"]
+        assert every["systems"]["tiny1"] == every["systems"]["tiny1 (2)"]
+        assert every["difference"]["tiny1 - tiny1 (2)"] == [0, 0, 0]
 
-    def test_the_player_plays_the_melody(self, song: Piece) -> None:
-        notes = (PieceNote(0, 60, 24), PieceNote(24, 60, 24, 100))
-        messages = performance(replace(song, melody=notes)).messages
-        assert [(int(pulse), type(message)) for pulse, message in messages] == [
-            (0, NoteOn), (24, NoteOff), (24, NoteOn), (48, NoteOff),
+    def test_accompaniment_is_played_by_everybody(self, exported: Path, tmp_path: Path) -> None:
+        place = tmp_path / "a.json"
+        options = [
+            "--only",
+            "accompaniment",
+            "--limit",
+            "1",
+            "--set",
+            "lookahead=1",
+            "--json",
+            str(place),
+            "--report",
+            str(tmp_path),
+        ]
+        assert main([str(exported), "--data", "corpora", *options]) == 0
+        found = json.loads(place.read_text())["accompaniment"]
+        assert "lookahead 1 beats" in found["settings"]
+        systems = found["corpora"]["all"]["systems"]
+        assert {"tiny1", MARKOV, "silence", "hold-tonic", "chaser", "ridge", "oracle", "arranger"} <= set(systems)
+        assert (tmp_path / "accompaniment-all.svg").exists()
+
+    def test_adaptation_is_shown(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        """Of rules only: a model would play for minutes."""
+        monkeypatch.setattr(adaptation, "everybody", lambda context: {"hold-tonic": lambda song: HoldTonic()})
+        monkeypatch.setattr(adaptation, "models", lambda context: {})
+        monkeypatch.setattr(adaptation, "settings_of", lambda context: ACCOMPANY)
+        monkeypatch.setattr(adaptation, "RIDGE", "hold-tonic")
+        monkeypatch.setattr(adaptation, "only", lambda systems, names: systems)
+        found = without_nan(adaptation.QUESTION.ask(Context((), [], [], works()[-1:])))
+        shifts, events, steady = adaptation.QUESTION.tables(found)
+        assert [row[:2] for row in shifts.rows] == [("hold-tonic", "+6"), ("hold-tonic", "+1"), ("hold-tonic", "-2")]
+        assert all(len(row) == len(table.header) for table in (shifts, events, steady) for row in table.rows)
+        assert [row[0] for row in steady.rows] == ["hold-tonic", "arranger"]
+        assert [plot.name for plot in adaptation.QUESTION.plots(found)] == [
+            "shift-+6", "shift-+1", "shift--2", "wrong-notes", "cold-start",
         ]  # fmt: skip
 
-    def test_a_rule_is_heard_through_the_daemon(self, song: Piece) -> None:
-        """It begins within a beat of the first note, and holds to the end."""
-        steady = replace(song, melody=tuple(PieceNote(beat * 24, (60, 64, 67, 60)[beat % 4], 24) for beat in range(32)))
-        heard = played(opening(steady), HoldTonic(), ACCOMPANY, seed=1)
-        onsets = sorted({onset for onset, _, _ in heard.notes})
-        assert 0 < onsets[0] <= 24
-        assert set(onsets) >= {24.0 * beat for beat in range(1, 32)}
-        assert {pitch % 12 for onset, pitch, _ in heard.notes if onset >= 96} == {0, 4, 7}
-        assert all(length == 24 for onset, _, length in heard.notes if 24 <= onset < 31 * 24)
-        values = measure(opening(steady), heard, [])
-        assert values["coverage"] >= 31 / 32
-        assert values["onset-NiC"] == values["NiC"] == 1.0
+    def test_drift_is_shown(self) -> None:
+        minutes = [0.5] * 10
+        values = {
+            "by minute": {"onset-NiC": minutes},
+            "last - first": {name: [0.0, -0.1, 0.1] for name in drift.MEASURES},
+            "repetition": {name: [1.0, None, None] for name in ("longest run", "like the one before", "different")},
+        }
+        found = {"minutes": 10, "medleys": 3, "songs": 20, "systems": {"edge": values}}
+        assert [len(table.rows[0]) for table in drift.QUESTION.tables(found)] == [9, 11]
+        assert [plot.name for plot in drift.QUESTION.plots(found)] == ["drift"]
+        assert drift.QUESTION.tables({"systems": {}}) == []
 
-    def test_the_arranger_is_measured_as_written(self, song: Piece) -> None:
-        chosen = opening(replace(song, melody=tuple(PieceNote(beat * 24, 60, 24) for beat in range(32))))
-        values = measure(chosen, written(chosen), [chosen.melody])
-        assert tuple(values) == MEASURES
-        assert values == pytest.approx({
-            "onset-NiC": 1.0, "NiC": 1.0, "chord onset-NiC": 1.0, "chord NiC": 1.0, "coupling": 0.0, "true-mismatched": 0.0,
-            "changes/bar": 3 / 8, "on beat": 1.0, "on downbeat": 1.0, "size": 3.0, "coverage": 1.0,
-        })  # fmt: skip
-
-    def test_the_same_seed_gives_the_same_music(self, exported: Path, song: Piece) -> None:
-        subject = evaluate.open_subject(str(exported))
-        for make in subject.systems().values():
-            one, other = (played(opening(song), make(), ACCOMPANY, seed=3) for _ in range(2))
-            assert one == other
-
-    def test_hiding_history_changes_what_is_played(self, exported: Path, song: Piece) -> None:
-        subject = evaluate.open_subject(str(exported))
-        assert subject.deployed == HIDDEN
-        one, other = (played(opening(song), subject.generator(hide), ACCOMPANY, seed=3) for hide in (True, False))
-        assert one.notes != other.notes
-
-    def test_who_learns_begins_anew_with_each_song(self, exported: Path, song: Piece) -> None:
-        subject = evaluate.open_subject(str(exported))
-        before = {name: counts.sum() for name, counts in subject.table.tables.items()}
-        played(opening(song), subject.markov(), ACCOMPANY, seed=3)
-        assert {name: counts.sum() for name, counts in subject.table.tables.items()} == before
-
-    def test_songs_are_mismatched_within_their_corpus(self, song: Piece) -> None:
-        songs = [opening(song), opening(replace(song, work="another")), opening(replace(song, corpus="pop909"))]
-        done: list[tuple[int, str]] = []
-        table = accompaniment.evaluate(songs, {"tonic": HoldTonic}, ACCOMPANY, 1, lambda at, name: done.append((at, name)))
-        assert list(table) == ["tonic", ARRANGER]
-        assert table["tonic"][0]["true-mismatched"] == 0.0
-        assert math.isnan(table["tonic"][2]["true-mismatched"])
-        assert done == [(0, "leadsheets/a song"), (1, "leadsheets/another"), (2, "pop909/a song")]
+    def test_what_cannot_be_evaluated_is_refused(
+        self, exported: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        damaged = copy_of(exported, tmp_path)
+        edit_contract(damaged, lambda document: document.pop("styles"))
+        for arguments, message in (
+            ([str(tmp_path / "nosuch")], "there is no model"),
+            ([str(damaged)], "'styles' is missing"),
+            ([str(exported), "--recipe", "nosuch"], "no recipe"),
+            ([str(exported), "--set", "temperature=hot"], "temperature"),
+            ([str(exported), "--set", "temperature"], "NAME=VALUE"),
+            ([str(exported), "--only", "taste"], "no question 'taste'"),
+            ([str(exported), "--limit", "0"], "no work falls into the held-out part"),
+        ):
+            assert main([*arguments, "--data", "corpora"]) == 2
+            assert message in capsys.readouterr().err
 
 
 class TestOptions:
-    def test_a_limit_is_on_works(self, song: Piece) -> None:
-        pieces = [replace(song, work=work) for work in ("a", "a", "b")] + [replace(song, corpus="irish")]
-        assert [piece.work for piece in limited(pieces, 1)] == ["a", "a", "a song"]
+    def test_slow_questions_are_asked_by_name(self) -> None:
+        assert [question.name for question in chosen_questions(None, whole=False)] == [
+            name for name in NAMES if name != "drift"
+        ]
+        assert [question.name for question in chosen_questions(None, whole=True)] == NAMES
+        assert [question.name for question in chosen_questions("drift, likelihood", whole=False)] == ["likelihood", "drift"]
+
+    def test_a_limit_is_on_works_and_on_their_pieces(self) -> None:
+        made = made_up("irish", "a", "w", 0)
+        pieces = [replace(made, work=work) for work in ("v", "v", "v", "w")] + [replace(made, corpus="hymns")]
+        assert [piece.work for piece in limited(pieces, 1)] == ["v", "v", "v", "w"]
+        assert [piece.work for piece in limited(pieces, 2, 1)] == ["v", "w", "w"]
         assert limited(pieces, None) == pieces
 
-    def test_settings_are_the_daemons_with_changes(self, exported: Path) -> None:
+    def test_corpora_are_those_of_all_models_unless_told(self, exported: Path) -> None:
         contract = load_contract(exported)
-        settings = settings_of(contract, ["temperature=0.6", "style=b", "hop=half"])
-        assert (settings.mode, settings.temperature, settings.heaviest_style, settings.hop_pulses) == (
-            "accompany",
-            0.6,
-            "b",
-            12,
-        )
-        for wrong in ("temperature", "nosuch=1", "hop=whole"):
-            with pytest.raises(InputError):
-                settings_of(contract, [wrong])
-
-    def test_corpora_are_the_models_own_unless_told(self, exported: Path) -> None:
-        contract = load_contract(exported)
-        assert "irish" in evaluate.corpora_of(contract, None)
+        other = replace(contract, training={"recipe": {"data": {"weights": {"games": 1.0, "irish": 1.0}}}})
+        assert corpora_of([contract, other], None) == [*corpora_of([contract], None), "games"]
         silent = replace(contract, training={})
-        assert evaluate.corpora_of(silent, "tiny") == evaluate.corpora_of(contract, None)
+        assert corpora_of([silent], "tiny") == corpora_of([contract], None)
         with pytest.raises(InputError, match="give --recipe"):
-            evaluate.corpora_of(silent, None)
+            corpora_of([silent], None)
+
+    def test_shards_are_split_as_their_pieces_are(self, corpora: Path, tmp_path: Path) -> None:
+        """What was trained on stays on the disk."""
+        build(corpora, tmp_path, ["irish", "leadsheets"])
+        shards = open_pieces(tmp_path)
+        parts, expected = parts_of(shards), split(list(shards))
+        assert isinstance(parts[0], Shards)
+        assert [[piece.work for piece in part] for part in parts] == [[piece.work for piece in part] for part in expected]
+        assert all(expected)
+
+    def test_settings_are_the_daemons_with_changes(self, exported: Path) -> None:
+        settings = settings_of(load_contract(exported), ["mode=accompany", "temperature=0.6", "style=b", "hop=half"])
+        assert (settings.mode, settings.temperature, settings.heaviest_style, settings.hop_pulses) == (
+            "accompany", 0.6, "b", 12,
+        )  # fmt: skip
 
     def test_json_has_no_word_for_nan(self) -> None:
         assert without_nan({"a": [math.nan, 1.0], "b": (math.nan,), "c": "d"}) == {"a": [None, 1.0], "b": [None], "c": "d"}
+
+
+class TestSubjects:
+    def test_a_generator_has_heard_nothing(self, exported: Path) -> None:
+        """It is opened once, and plays as if it had just been opened."""
+        generator = open_subjects([str(exported)])[0].generator()
+        tick = Tick(10**9, 0, 4, 120.0, 6, 24, frozenset({Part.LEAD}))
+        request = PlanRequest(1, 24, tick, seed=3)
+        generator.observe(On(0, 60, 64, 0))
+        disturbed = generator.plan(request)
+        again = fresh_model(str(exported))
+        assert again is generator
+        assert again.plan(request) == open_neural(exported).plan(request) != disturbed
+
+    def test_one_markov_generator_does_not_learn_for_the_next(self) -> None:
+        one, other = fresh_markov(), fresh_markov()
+        assert all(not np.shares_memory(one._table.tables[name], other._table.tables[name]) for name in one._table.tables)
 
 
 class TestTables:
@@ -235,67 +321,8 @@ class TestTables:
         assert self.TABLE.markdown().splitlines()[2:] == ["| name | value |", "| --- | ---: |", "| a | 1.0 |", "| long | - |"]
 
     def test_figures(self) -> None:
-        assert figure(None, 2) == "-"
+        assert (figure(None, 2), figure(math.nan, 2), figure(-0.001, 2)) == ("-", "-", "0.00")
         assert interval([0.5, 0.25, 0.75], 2) == "0.50 [0.25, 0.75]"
         assert interval([None, None, None], 2) == "-"
         assert interval([0.5, None, None], 2) == "0.50"
-
-
-class TestCommand:
-    def test_every_corpus_and_system_is_scored(self, outcome: tuple[str, dict]) -> None:
-        _, figures = outcome
-        assert figures["deployed"] == HIDDEN
-        assert "same split" in figures["markov"]
-        assert figures["training"] == {"step": 7}
-        groups = {group.split(",")[0] for group in figures["likelihood"]}
-        assert groups == {"leadsheets", "pop909", "irish", "mutopia", "lieder", "accompany", "respond", "all"}
-        for found in figures["likelihood"].values():
-            assert set(found["systems"]) == set(SYSTEMS)
-            fields = found["systems"][MARKOV]["fields"].values()
-            assert found["systems"][MARKOV]["nats_per_note"] == pytest.approx(sum(field["nats_per_note"] for field in fields))
-        assert list(figures["accompaniment"]) == ["pop909", "leadsheets", "all"]
-        assert list(figures["accompaniment"]["all"]["systems"]) == [
-            HIDDEN, SHOWN, "Markov generator", "hold-tonic", "chaser", ARRANGER,
-        ]  # fmt: skip
-
-    def test_the_card_names_what_is_deployed(self, outcome: tuple[str, dict]) -> None:
-        text, _ = outcome
-        assert f"Deployed: {HIDDEN}" in text
-        assert f"| {HIDDEN} (deployed) |" in text
-        assert "| all | 5 | " in text
-        assert "temperature 0.9, lookahead 0.25 beats" in text
-
-    def test_it_is_deterministic(
-        self, exported: Path, corpora: Path, outcome: tuple[str, dict], tmp_path: Path, capsys: pytest.CaptureFixture[str]
-    ) -> None:
-        place = tmp_path / "again.json"
-        assert main([str(exported), "--data", str(corpora), "--limit", "1", "--json", str(place)]) == 0
-        assert json.loads(place.read_text()) == outcome[1]
-        out, err = capsys.readouterr()
-        assert "Nats a note on held-out works." in out
-        assert "irish: 6 pieces from 6 works" in err
-
-    def test_one_question_alone(self, exported: Path, corpora: Path, capsys: pytest.CaptureFixture[str]) -> None:
-        assert (
-            main([str(exported), "--data", str(corpora), "--limit", "1", "--only", "accompaniment", "--set", "lookahead=1"])
-            == 0
-        )
-        out = capsys.readouterr().out
-        assert "lookahead 1 beats" in out
-        assert "Nats" not in out
-
-    def test_what_cannot_be_evaluated_is_refused(
-        self, exported: Path, corpora: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
-    ) -> None:
-        damaged = copy_of(exported, tmp_path)
-        edit_contract(damaged, lambda document: document.pop("styles"))
-        for arguments, message in (
-            ([str(tmp_path / "nosuch"), "--data", str(corpora)], "there is no model"),
-            ([str(damaged), "--data", str(corpora)], "'styles' is missing"),
-            ([str(exported), "--data", str(tmp_path)], "holds no works"),
-            ([str(exported), "--data", str(corpora), "--recipe", "nosuch"], "there are first, tiny"),
-            ([str(exported), "--data", str(corpora), "--set", "temperature=hot"], "temperature"),
-            ([str(exported), "--data", str(corpora), "--limit", "0"], "no work falls into the held-out part"),
-        ):
-            assert main(arguments) == 2
-            assert message in capsys.readouterr().err
+        assert [yes(answer) for answer in (True, False, None)] == ["yes", "no", "-"]

@@ -22,6 +22,8 @@ from models import markov
 from models.corpora.piece import Piece
 from models.dataset import held_out_takes, transpose
 from models.markov import fit, score
+from models.sharding.build import build
+from models.training.recipe import read_recipe
 
 law = settings(deadline=None, max_examples=50, suppress_health_check=[HealthCheck.function_scoped_fixture])
 events = st.one_of(
@@ -208,6 +210,14 @@ class TestCommand:
         assert markov.main(["--data", str(corpora), "--recipe", "tiny", "--out", str(out)]) == 0
         assert "counted 15 pieces" in capsys.readouterr().out
         assert load_table(out).tables["kind"].any()
+
+    def test_shards_give_the_table_that_their_corpora_give(self, corpora: Path, tmp_path: Path) -> None:
+        shards, outs = tmp_path / "shards", [tmp_path / "of_corpora.npz", tmp_path / "of_shards.npz"]
+        build(corpora, shards, list(read_recipe("tiny")["data"]["weights"]))
+        for data, out in zip((corpora, shards), outs, strict=True):
+            assert markov.main(["--data", str(data), "--recipe", "tiny", "--out", str(out)]) == 0
+        one, other = map(load_table, outs)
+        assert all(np.array_equal(one.tables[name], other.tables[name]) for name in SHAPES)
 
     def test_without_data_it_is_refused(self, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
         assert markov.main(["--data", str(tmp_path), "--out", str(tmp_path / "markov.npz")]) == 2

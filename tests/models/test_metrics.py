@@ -1,17 +1,15 @@
-"""Measures of accompaniment on examples that can be counted by hand, and the rules that they are compared with."""
+"""Measures of accompaniment on examples that can be counted by hand."""
 
 from __future__ import annotations
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from support.laws import law
 
-from livegen.core.errors import InputError
-from livegen.core.events import Off, On, Part, Tick
 from livegen.core.harmony import NO_CHORD, ChordSymbol
-from livegen.core.plans import PlanRequest
-from livegen.generators.protocol import Generator
 from models import metrics
-from models.baselines import Chaser, HoldTonic, estimated_key
 from models.metrics import harmony_frames, melody_frames
 
 C, D, E, F, G, A, B = 60, 62, 64, 65, 67, 69, 71
@@ -110,6 +108,46 @@ class TestChanges:
         assert np.isnan(metrics.share_on([], BEAT))
 
 
+class TestChordLengths:
+    def test_a_chord_holds_until_another_begins(self) -> None:
+        """Written anew it goes on, and the last one lasts to the end."""
+        chords = [(0, 24, C_MAJOR), (24, 48, C_MAJOR), (48, 60, NO_CHORD), (60, 72, F_MAJOR), (240, 300, C_MAJOR)]
+        assert metrics.chord_lengths(chords, 96) == [10, 6]
+        assert metrics.chord_lengths([(0, 24, NO_CHORD)], 96) == []
+
+    def test_entropy_is_in_nats(self) -> None:
+        assert metrics.length_entropy([4, 8]) == pytest.approx(np.log(2))
+        assert metrics.length_entropy([4, 4, 4]) == 0.0
+        assert np.isnan(metrics.length_entropy([]))
+
+    @law
+    @given(st.lists(st.integers(1, 64), min_size=1, max_size=40))
+    def test_entropy_is_between_none_and_that_of_equal_shares(self, lengths: list[int]) -> None:
+        assert -1e-12 <= metrics.length_entropy(lengths) <= np.log(len(set(lengths))) + 1e-12
+
+    def test_its_interval_is_over_songs(self) -> None:
+        """Two songs of one length each: drawn are both, or one of them twice."""
+        assert metrics.entropy_interval([[4, 4], [8, 8]], 0) == pytest.approx((0.0, np.log(2)))
+        assert metrics.entropy_interval([[4, 8], [8, 4]], 0) == pytest.approx((np.log(2), np.log(2)))
+        assert np.isnan(metrics.entropy_interval([[], []], 0)).all()
+
+
+class TestRankCorrelation:
+    def test_only_the_order_counts(self) -> None:
+        one = [np.array([1, 2, 3, 4]), np.array([5, 6])]
+        assert metrics.rank_correlation(one, [song**3 for song in one], 0) == pytest.approx([1.0, 1.0, 1.0])
+        assert metrics.rank_correlation(one, [-song for song in one], 0) == pytest.approx([-1.0, -1.0, -1.0])
+
+    def test_equals_share_a_rank(self) -> None:
+        """Ranks 1.5, 1.5, 3 against 1, 2, 3."""
+        value, _, _ = metrics.rank_correlation([np.array([7, 7, 9])], [np.array([1, 2, 3])], 0)
+        assert value == pytest.approx(1.5 / np.sqrt(1.5 * 2.0))
+
+    def test_what_never_changes_correlates_with_nothing(self) -> None:
+        assert np.isnan(metrics.rank_correlation([np.array([1, 2])], [np.array([3, 3])], 0)).all()
+        assert np.isnan(metrics.rank_correlation([], [], 0)).all()
+
+
 class TestIntervals:
     def test_the_mean_of_nothing_is_nan(self) -> None:
         assert np.isnan(metrics.mean([np.nan]))
@@ -133,56 +171,3 @@ class TestIntervals:
         low, high = metrics.ratio_interval([10.0, 200.0], [10, 100], 0)
         assert (low, high) == (1.0, 2.0)
         assert np.isnan(metrics.ratio_interval([], [], 0)).all()
-
-
-class TestRules:
-    def request(self, parts: frozenset[Part] = frozenset({Part.CHORDS, Part.BASS})) -> PlanRequest:
-        return PlanRequest(1, 24, Tick(0, 0, 4, 120.0, 6, 24, parts))
-
-    def heard(self, rule: HoldTonic, *pitches: int) -> HoldTonic:
-        for pitch in pitches:
-            rule.observe(On(0, pitch, 80))
-            rule.observe(Off(1, pitch))
-        return rule
-
-    @pytest.mark.parametrize("tonic", range(12))
-    def test_a_scale_tells_its_key(self, tonic: int) -> None:
-        counts = np.zeros(12)
-        np.add.at(counts, [(tonic + step) % 12 for step in (0, 0, 0, 2, 4, 4, 5, 7, 7, 9, 11)], 1)
-        assert estimated_key(counts) == ChordSymbol(tonic, "maj")
-        minor = np.zeros(12)
-        np.add.at(minor, [(tonic + step) % 12 for step in (0, 0, 0, 2, 3, 3, 5, 7, 7, 8, 10)], 1)
-        assert estimated_key(minor) == ChordSymbol(tonic, "min")
-
-    def test_silence_has_no_key(self) -> None:
-        assert estimated_key([0] * 12) == NO_CHORD
-        plan = HoldTonic().plan(self.request())
-        assert (plan.chord, plan.notes) == (NO_CHORD, ())
-
-    def test_the_tonic_is_held(self) -> None:
-        plan = self.heard(HoldTonic(), C, E, G, C, D, B, C).plan(self.request())
-        assert plan.chord == C_MAJOR
-        assert {note.pitch % 12 for note in plan.notes} == {0, 4, 7}
-        assert {(note.onset, note.duration) for note in plan.notes} == {(0, 24)}
-        (bass,) = (note for note in plan.notes if note.part == Part.BASS)
-        assert bass.pitch % 12 == 0
-
-    def test_the_chaser_is_on_the_last_note_in_the_key(self) -> None:
-        rule = self.heard(Chaser(), C, E, G, C, D, B, C, F)
-        assert rule.plan(self.request()).chord == F_MAJOR
-        assert self.heard(rule, A).plan(self.request()).chord == ChordSymbol(9, "min")
-
-    def test_only_parts_that_are_wanted_play(self) -> None:
-        plan = self.heard(HoldTonic(), C, E, G).plan(self.request(frozenset({Part.BASS})))
-        assert {note.part for note in plan.notes} == {Part.BASS}
-
-    def test_they_are_generators(self) -> None:
-        rule: Generator = self.heard(Chaser(), C, E, G)
-        before = rule.snapshot()
-        self.heard(rule, A)
-        rule.restore(before)
-        assert rule.snapshot() == before
-        rule.reset()
-        assert rule.plan(self.request()).notes == ()
-        with pytest.raises(InputError, match="a context of chaser is needed"):
-            rule.restore(None)
