@@ -51,7 +51,7 @@ def main(arguments: list[str] | None = None) -> int:
     """Run the command; returns the exit code: 0 written, 2 refused."""
     parser = argparse.ArgumentParser(prog="python -m models.markov", description=__doc__)
     parser.add_argument("--data", type=Path, required=True, help="folder with one folder a corpus, or with shards")
-    parser.add_argument("--recipe", default="first", help="whose corpora to count")
+    parser.add_argument("--recipe", default="edge", help="whose corpora to count")
     parser.add_argument("--out", type=Path, required=True, help="the .npz file to write")
     options = parser.parse_args(arguments)
     try:

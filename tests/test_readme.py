@@ -275,7 +275,7 @@ class TestCorpora:
     @pytest.fixture
     def trained_on(self) -> dict[str, float]:
         """The corpora of the bundled model and their shares."""
-        recipe = tomllib.loads((ROOT / "models/recipes/first.toml").read_text(encoding="utf-8"))
+        recipe = tomllib.loads((ROOT / "models/recipes/edge.toml").read_text(encoding="utf-8"))
         weights: dict[str, float] = recipe["data"]["weights"]
         return weights
 
@@ -286,7 +286,7 @@ class TestCorpora:
             (home,) = re.findall(r"\((https://[^)]+)\)", row)
             assert home in notice, f"NOTICE does not name {home}"
 
-    @pytest.mark.parametrize("page", ["docs/corpora.md", "livegen/pretrained/first/CARD.md"])
+    @pytest.mark.parametrize("page", ["docs/corpora.md", "livegen/pretrained/edge/CARD.md"])
     def test_their_shares_are_those_of_the_recipe(self, page: str, trained_on: dict[str, float]) -> None:
         shown = re.findall(r"\| (\d+) % \|$", (ROOT / page).read_text(encoding="utf-8"), re.MULTILINE)
         assert sorted(int(share) for share in shown) == sorted(round(100 * share) for share in trained_on.values())

@@ -34,9 +34,8 @@ EXPORT_AGAIN = "export the model again with this version's `python -m export`, o
 PLAIN_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
 """Names of models and of their files: never a path."""
 
-DRAWN, HEARD, PLANNED = "drawn", "heard", "planned"
-"""Where a window's chord comes from: drawn from the model's heads, found by rule in what the player played last, or chosen by
-the model's chord graph."""
+DRAWN, PLANNED = "drawn", "planned"
+"""Where a window's chord comes from: drawn from the model's heads, or chosen by the model's chord graph."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,7 +109,7 @@ class ModelContract:
         training: recipe, corpora with licences, seed, steps, scores, as the training side wrote them.
         export: what the exporter measured, for people.
         decoding: `hide_history` (bool): the model does not see its own chords and notes where it accompanies; `chords`:
-            `DRAWN`, `HEARD` or `PLANNED`. Two more may be missing: see `in_chord` and `hold`.
+            `DRAWN` or `PLANNED`. Two more may be missing: see `in_chord` and `hold`.
     """
 
     name: str

@@ -22,7 +22,6 @@ from livegen.generators.contract import (
     FLOAT32,
     FORMAT_VERSION,
     GIVEN,
-    HEARD,
     INT8,
     PAST_LENGTH,
     PLAIN_NAME,
@@ -142,7 +141,7 @@ def _architecture(top: _Section) -> Mapping[str, Any]:
 def _decoding(top: _Section) -> Mapping[str, Any]:
     decoding = top.section("decoding")
     decoding.get("hide_history", bool)
-    chords = decoding.choice("chords", DRAWN, HEARD, PLANNED)
+    chords = decoding.choice("chords", DRAWN, PLANNED)
     if chords == PLANNED and top.optional("chords", dict) is None:
         raise decoding.refusal(f"'decoding.chords' is {PLANNED!r}, but there is no chord graph")
     if "in_chord" in decoding.table and not 0 <= decoding.get("in_chord", float) < math.inf:

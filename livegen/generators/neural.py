@@ -151,7 +151,8 @@ class NeuralGenerator:
         if chord is None or not self._contract.hold:
             return WindowGrammar(tick.hop, tick.parts, request.opening)
         striking = self._ringing.striking(chord, tick.parts, request.window, tick.hop)
-        return WindowGrammar(tick.hop, tick.parts, request.opening, striking=striking, holding=HOLDING)
+        tones = frozenset(chord.pitch_classes)
+        return WindowGrammar(tick.hop, tick.parts, request.opening, striking=striking, tones=tones, holding=HOLDING)
 
     def _chord(self, request: PlanRequest, draw: WindowDraw) -> ChordSymbol:
         """The window's chord: chosen by the chord graph from what was heard; where there is none, drawn from the heads."""

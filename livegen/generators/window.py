@@ -45,6 +45,7 @@ class WindowGrammar:
         parts: who plays.
         opening: the window must begin with a note at onset 0.
         striking: this part must strike at onset 0, unless others leave no room for it; None for nobody.
+        tones: pitch classes that chords strike then, all of them and no other; any three different ones where it is empty.
         holding: parts whose notes last until the window's end.
         playable: classes of `pitch` that a part may have; all where it is missing.
     """
@@ -56,6 +57,7 @@ class WindowGrammar:
         opening: bool,
         *,
         striking: Part | None = None,
+        tones: frozenset[int] = frozenset(),
         holding: frozenset[Part] = frozenset(),
         playable: Mapping[Part, Mask] | None = None,
     ) -> None:
@@ -63,6 +65,7 @@ class WindowGrammar:
         self._parts = parts
         self._opening = opening
         self._striking = striking if striking in parts else None
+        self._tones = tones
         self.holding = holding
         self._playable = playable or {}
         self._notes: list[Note] = []
@@ -81,7 +84,7 @@ class WindowGrammar:
         self._notes.append(note)
         if note.part == self._striking:
             self._struck |= {note.pitch % 12}
-            if len(self._struck) >= FULL.get(note.part, 1) or not self.pitches(note.part, 0).any():
+            if len(self._struck) >= self._full(note.part) or not self.pitches(note.part, 0).any():
                 self._striking = None
 
     def kinds(self) -> Mask:
@@ -129,7 +132,9 @@ class WindowGrammar:
             mask[: 2 + self._notes[-1].pitch] = False
         if part == self._striking and part in FULL:
             mask[1:] &= ~np.isin(_PITCH_CLASSES, list(self._struck))
-            mask = _with_room_above(mask, FULL[part] - len(self._struck) - 1)
+            if self._tones:
+                mask[1:] &= np.isin(_PITCH_CLASSES, list(self._tones))
+            mask = _with_room_above(mask, self._full(part) - len(self._struck) - 1)
         return mask
 
     def durations(self, part: Part, onset: int) -> Mask:
@@ -137,6 +142,10 @@ class WindowGrammar:
         shortest = self.hop - onset if part in self.holding else 1
         mask: Mask = shortest <= _DURATIONS
         return mask
+
+    def _full(self, part: Part) -> int:
+        """How many pitch classes a part strikes that is told to."""
+        return len(self._tones) if self._tones and part in FULL else FULL.get(part, 1)
 
     def _must_open(self) -> bool:
         return self._opening and not self._notes

@@ -37,7 +37,7 @@ class Config:
     backend: str = "auto"
     input: str | None = None
     output: str | None = None
-    model: str = "first"
+    model: str = "edge"
     provider: str = "cpu"
     seed: int = 0
     osc_host: str = "127.0.0.1"

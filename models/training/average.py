@@ -17,7 +17,7 @@ class Average:
     """
 
     def __init__(self, model: nn.Module) -> None:
-        self._weights = list(model.parameters())
+        self._weights: list[Tensor] = list(model.parameters())
         self.values = [weight.detach().clone() for weight in self._weights]
 
     @torch.no_grad()

@@ -16,7 +16,7 @@ from typing import Any
 
 import numpy as np
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 from livegen.core.errors import InputError
 from models.checkpoint import Model, save
@@ -145,7 +145,7 @@ class Run:
                 self._save_last()
                 saved = time.monotonic()
 
-    def _train_step(self, batch: Batch) -> torch.Tensor:
+    def _train_step(self, batch: Batch) -> Tensor:
         """One step of the optimiser; the tally of the whole batch before it, float64 [TALLY]."""
         plan, ranks = self.plan, self.ranks
         batch = batch.to(ranks.device)
@@ -157,11 +157,13 @@ class Run:
         torch.manual_seed(seed)
         for group in self.optimiser.param_groups:
             group["lr"] = plan.rate(self.step)
+        total: Tensor
+        tally: Tensor
         total, tally = self.shared(batch)
         ranks.sum(tally)
         self.optimiser.zero_grad(set_to_none=True)
         # Gradients are averaged over the ranks, so the sum over all notes of all ranks needs their number.
-        (total * ranks.count / tally[-1].clamp(min=1.0)).backward()
+        torch.autograd.backward(total * ranks.count / tally[-1].clamp(min=1.0))
         nn.utils.clip_grad_norm_(self.model.parameters(), plan.clip)
         self.optimiser.step()
         self.average.add(ema_decay(self.step, plan.ema))

@@ -47,7 +47,7 @@ def figures() -> dict[str, Any]:
 
 def test_it_prints_exactly_what_it_promises(figures: dict[str, Any]) -> None:
     assert set(figures) == KEYS
-    assert figures["model"] == "first"
+    assert figures["model"] == "edge"
     assert figures["parameters"] > 1_000_000
     assert figures["context_events"] is None
 

@@ -101,7 +101,7 @@ class TestUsage:
             (["simulate", "a.mid"], "required: --out"),
             (["simulate", "--out", "a.mid"], "required: IN.mid"),
             (["bench", "--provider", "abacus"], "invalid choice: 'abacus'"),
-            (["models", "first"], "unrecognized arguments: first"),
+            (["models", "edge"], "unrecognized arguments: first"),
         ],
     )
     def test_a_wrong_command_line_is_2_and_says_what_is_wrong(
@@ -157,7 +157,7 @@ class TestConfiguration:
         [
             ("seed = 1\nmodel = first\n", "line 2"),
             ("[parameters\n", "line 1"),
-            ('modle = "first"', "unknown key 'modle'; there are backend"),
+            ('modle = "edge"', "unknown key 'modle'; there are backend"),
             ('seed = "one"', "seed: wants a whole number, not 'one'"),
             ("osc_port = 70000", "osc_port: 70000 is not in 0..65535"),
             ("[channels]\nlead = 17", "channels.lead: wants a MIDI channel 1..16"),
@@ -194,6 +194,8 @@ class TestConfiguration:
             (["--model", "markov", "--style", "jazz"], "style: wants one of none, not 'jazz'"),
             (["--temperature", "2.5"], "temperature: 2.5 is above 2"),
             (["--temperature", "nan"], "temperature: nan is not a finite number"),
+            (["--density", "2"], "density: 2 is above 1"),
+            (["--register", "-36"], "register: -36 is below -24 semitones"),
             (["--bpm", "1000"], "tempo/bpm: 1000 is above 300 bpm"),
             (["--lookahead", "0"], "lookahead: 0 is below 0.1 beats"),
             (["--osc-port", "-1"], "osc_port: -1 is not in 0..65535"),
@@ -262,7 +264,7 @@ DAMAGES: dict[str, tuple[Callable[[Path], None], str]] = {
 @pytest.fixture
 def model(tmp_path: Path) -> Path:
     """A copy of the model that comes with livegen."""
-    return Path(shutil.copytree(bundled_directory() / "first", tmp_path / "copy"))
+    return Path(shutil.copytree(bundled_directory() / "edge", tmp_path / "copy"))
 
 
 class TestModels:
@@ -305,15 +307,15 @@ class TestModels:
         out, err = capfd.readouterr()
         assert err == ""
         lines = {line.partition(":")[0]: line for line in out.splitlines()}
-        assert {"first", "markov", "scripted"} <= set(lines)
-        assert "styles: pop, jazz" in lines["first"]
+        assert {"edge", "markov", "scripted"} <= set(lines)
+        assert "styles: pop, jazz" in lines["edge"]
         assert lines["scripted"] == "scripted: no network"
 
     def test_they_are_listed_for_programs(self, capfd: pytest.CaptureFixture[str]) -> None:
         assert main(["models", "--json"]) == 0
         rows = {row["name"]: row for row in json.loads(capfd.readouterr().out)}
-        assert rows["first"]["parameters"] > 0
-        assert rows["first"]["parts"] == ["bass", "chords", "lead"]
+        assert rows["edge"]["parameters"] > 0
+        assert rows["edge"]["parts"] == ["bass", "chords", "lead"]
         assert rows["markov"] == {"name": "markov", "architecture": "no network", "styles": [], "parts": []}
 
     @pytest.mark.parametrize("options", [[], ["--json"]])

@@ -171,8 +171,8 @@ class TestReport:
     def test_it_says_what_was_asked_and_what_came_of_it(self, tune: Path, tmp_path: Path) -> None:
         report = self.report(tune, tmp_path, "--mode", "accompany", "--seed", "5", "--style", "folk")
         assert set(report) == {"model", "seed", "settings", "player", "notes", "answers", "chords", "counters"}
-        assert (report["model"], report["seed"]) == ("first", 5)
-        names = {parameter.name for parameter in build_registry(styles_of("first")) if not parameter.macro}
+        assert (report["model"], report["seed"]) == ("edge", 5)
+        names = {parameter.name for parameter in build_registry(styles_of("edge")) if not parameter.macro}
         assert set(report["settings"]) == names
         assert report["settings"]["style/folk"] == 1.0
         assert report["player"] == {"messages": 48, "beats": 29.875, "tempo_bpm": [[0.0, 120.0]]}

@@ -97,6 +97,28 @@ def test_cuts_change_no_ratio_among_what_stays(scores: np.ndarray, mask: np.ndar
     assert weights[kept] == pytest.approx(before[kept] / before[kept].sum())
 
 
+def entropy(weights: np.ndarray) -> float:
+    shown = weights[weights > 0]
+    return float(-(shown * np.log(shown)).sum())
+
+
+@law
+@given(logits, masks, st.floats(0, 3), st.floats(0, 3))
+def test_the_hotter_the_less_certain(scores: np.ndarray, mask: np.ndarray, one: float, other: float) -> None:
+    cool, hot = (distribution(scores, mask, Sampling(temperature, 1.0, 0.0)) for temperature in sorted((one, other)))
+    assert entropy(cool) <= entropy(hot) + 1e-9
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_with_the_usual_cuts_entropy_follows_temperature(seed: int) -> None:
+    """They take away the unlikely, which grows likelier, so the knob works with them too."""
+    scores, mask = np.random.default_rng(seed).normal(0, 3, 64), np.ones(64, dtype=bool)
+    heats = [0.2 * step for step in range(11)]
+    entropies = [entropy(distribution(scores, mask, Sampling(heat))) for heat in heats]
+    assert (np.diff(entropies) >= -1e-9).all()
+    assert entropies[-1] > entropies[0] + 1
+
+
 def test_a_cut_that_leaves_nothing_leaves_the_likeliest() -> None:
     scores = np.array([0.0, 1.0, 0.5])
     mask = np.ones(3, dtype=bool)

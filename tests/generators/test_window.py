@@ -64,7 +64,7 @@ def test_every_choice_among_the_allowed_is_lawful(
         assert part not in holding or onset + duration >= hop
         grammar.add(Note(part, onset, pitch, duration, 64))
     assert_lawful(grammar.notes, hop, parts, opening)
-    if striking in parts and Part.LEAD not in parts:
+    if striking is not None and striking in parts and striking == min(parts):
         struck = [note for note in grammar.notes if note.part == striking and note.onset == 0]
         assert len({note.pitch % 12 for note in struck}) >= FULL.get(striking, 1)
 
@@ -107,6 +107,16 @@ class TestStriking:
         assert grammar.kinds()[KIND["END"]]
         assert grammar.parts()[1 + Part.BASS]
         assert grammar.pitches(Part.CHORDS, 0)[1 + 72]
+
+    def test_where_the_tones_are_named_it_takes_all_of_them_and_no_other(self) -> None:
+        seventh = frozenset({7, 11, 2, 5})
+        grammar = WindowGrammar(24, CHORDS, opening=False, striking=Part.CHORDS, tones=seventh)
+        for struck in range(4):
+            pitch = int(np.flatnonzero(grammar.pitches(Part.CHORDS, 0)[1 + 48 :])[0]) + 48
+            assert not grammar.kinds()[KIND["END"]], f"{struck} of four tones"
+            grammar.add(Note(Part.CHORDS, 0, pitch, 24, 80))
+        assert {note.pitch % 12 for note in grammar.notes} == seventh
+        assert grammar.kinds()[KIND["END"]]
 
     def test_its_first_note_leaves_room_for_the_others(self) -> None:
         grammar = WindowGrammar(24, CHORDS, opening=False, striking=Part.CHORDS)

@@ -112,7 +112,7 @@ class TestOsc:
         assert float(uptime_s) > 0
 
     def test_health_names_the_brain_and_counts_notes(self, stage: tuple[Daemon, Peer]) -> None:
-        assert ask_osc("/livegen/health", "brain")[:2] == ["brain", "first"]
+        assert ask_osc("/livegen/health", "brain")[:2] == ["brain", "edge"]
         assert ask_osc("/livegen/health", "notes_out")[0] == "notes_out"
 
     @pytest.mark.parametrize(

@@ -94,7 +94,7 @@ class TestReading:
 class TestValues:
     def test_an_unknown_key_is_refused_and_the_known_are_listed(self) -> None:
         with pytest.raises(ConfigError, match=r"unknown key 'modle'; there are backend, input, .*parameters"):
-            with_table(Config(), {"modle": "first"})
+            with_table(Config(), {"modle": "edge"})
 
     @pytest.mark.parametrize(
         ("table", "message"),

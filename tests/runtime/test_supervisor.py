@@ -276,7 +276,7 @@ class TestFailures:
         assert not multiprocessing.active_children()
 
     def test_a_model_that_only_the_brain_can_refuse_ends_the_start(self, rig: MakeRig, tmp_path: Path) -> None:
-        model = Path(shutil.copytree(bundled_directory() / "first", tmp_path / "odd"))
+        model = Path(shutil.copytree(bundled_directory() / "edge", tmp_path / "odd"))
         data = (model / "heads.onnx").read_bytes()
         document = json.loads((model / "model.json").read_text())
         document["step"] |= {"sha256": hashlib.sha256(data).hexdigest(), "bytes": len(data)}
