@@ -24,7 +24,6 @@ from models.corpora.registry import split
 from models.question import Context, Question
 from models.questions import accompaniment, adaptation, continuation, controls, drift, likelihood, originality, styles
 from models.report import printed, write_report
-from models.sharding.collection import Shards
 from models.subject import Subject, open_subjects
 from models.training.data import read_pieces
 from models.training.recipe import read_recipe
@@ -77,13 +76,8 @@ def corpora_of(contracts: Sequence[ModelContract], recipe: str | None) -> list[s
 
 
 def parts_of(pieces: Sequence[Piece]) -> tuple[Sequence[Piece], list[Piece], list[Piece]]:
-    """The training, validation and test part of the split by work; of shards, what was trained on is not kept in memory."""
-    if not isinstance(pieces, Shards):
-        return split(pieces)
-    places: tuple[list[int], list[int], list[int]] = ([], [], [])
-    for place, piece in enumerate(pieces):
-        places[next(part for part, held in enumerate(split([piece])) if held)].append(place)
-    training, validation, test = map(pieces.select, places)
+    """The training, validation and test part of the split by work; of shards, what was trained on stays on the disk."""
+    training, validation, test = split(pieces)
     return training, list(validation), list(test)
 
 

@@ -19,7 +19,8 @@ from livegen.generators.ngram import Ngram
 from livegen.generators.session import FloatArray, StepSession
 from models import markov
 from models.corpora.piece import Piece
-from models.dataset import Rows, held_out_takes, hide_history, targets_and_given
+from models.dataset import held_out_takes, hide_history, targets_and_given
+from models.fast_rows import Rows
 from models.losses import Score
 from models.subject import MARKOV, Subject
 

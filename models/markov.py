@@ -13,7 +13,8 @@ from livegen.generators.markov import save_table
 from livegen.generators.ngram import Memory, Ngram
 from models.corpora.piece import Piece
 from models.corpora.registry import split
-from models.dataset import Rows, held_out_takes
+from models.dataset import held_out_takes
+from models.fast_rows import Rows
 from models.losses import Score
 from models.training.data import read_pieces
 from models.training.recipe import read_recipe
@@ -40,7 +41,7 @@ def score(table: Ngram, rows: Rows) -> Score:
     for row in rows:
         if int(row[0]) in AGENT:
             for name, nats in table.nats(row, memory):
-                total.nats[name] += nats
+                total.nats.update({name: nats})
                 total.count[name] += 1
             total.notes += int(row[0]) == v.KIND["NOTE"]
         memory = memory.after(row)

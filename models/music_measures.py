@@ -86,7 +86,7 @@ def entropy_bits(counts: npt.ArrayLike) -> float:
 
 def groove_similarity(grid: Grid) -> float:
     """1 minus the share of sixteenths at which two bars differ in whether something begins; mean over all pairs of bars."""
-    begins = grid.any(axis=2)
+    begins: npt.NDArray[np.bool_] = np.any(grid, axis=2)
     pairs = combinations(range(len(begins)), 2)
     return metrics.mean([1.0 - float((begins[one] != begins[other]).mean()) for one, other in pairs])
 

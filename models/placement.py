@@ -28,7 +28,7 @@ from torch import Tensor
 from livegen.core import vocabulary as v
 from livegen.core.errors import InputError
 from models.checkpoint import Model, build, parameter_count
-from models.dataset import Rows
+from models.fast_rows import Rows
 from models.network import GIVEN
 from models.placement_data import Sets, read_sets
 from models.progress import Progress
@@ -133,12 +133,12 @@ def nats_of(model: Model, kind: str, rows: Tensor) -> Tensor:
     hidden, targets = hidden[there], targets[there]  # [N, H], [N, F]
     given = torch.zeros(len(targets), len(GIVEN), dtype=torch.long, device=rows.device)
     given[:, _GIVEN] = targets[:, _KNOWN]
-    total = hidden.new_zeros(())
+    total: Tensor = hidden.new_zeros(())
     for name in HEADS[kind]:
         wanted = targets[:, v.COLUMN[name]]
         has = wanted > 0
         logits = model.heads.logits(name, hidden[has], given[has])
-        total = total + torch.nn.functional.cross_entropy(logits.float(), wanted[has], reduction="sum")
+        total += torch.nn.functional.cross_entropy(logits.float(), wanted[has], reduction="sum")
     return total
 
 
@@ -215,7 +215,7 @@ def _improve(model: Model, kind: str, batch: Tensor, optimiser: torch.optim.Opti
     with torch.autocast(batch.device.type, dtype=torch.bfloat16, enabled=batch.is_cuda):
         loss = nats_of(model, kind, batch) / (batch[:, 1:, 0] > 0).sum()
     optimiser.zero_grad(set_to_none=True)
-    loss.backward()
+    torch.autograd.backward(loss)
     torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
     optimiser.step()
 

@@ -19,8 +19,11 @@ Point = tuple[float, float]
 
 WIDTH, HEIGHT = 720, 340
 _LEFT, _RIGHT, _TOP, _BOTTOM = 58, 14, 56, 44
-COLOURS: tuple[str, ...] = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9", "#7f7f7f", "#000000", "#b2a400")
-"""Okabe and Ito's palette, which colour-blind readers can tell apart, and two more; it begins again after the last."""
+COLOURS: tuple[str, ...] = (
+    "#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9", "#7f7f7f", "#000000", "#b2a400", "#7a4419", "#5b3a8e",
+    "#9edae5",
+)  # fmt: skip
+"""Okabe and Ito's palette, which colour-blind readers can tell apart, and some more; it begins again after the last."""
 
 _LEGEND_CHARS = 100
 """Characters of a legend that fit on one line."""

@@ -42,6 +42,7 @@ class Timings:
 COUNTED = (
     "notes_out",
     "notes_late_dropped",
+    "notes_crowded_out",
     "plans",
     "plans_stale",
     "plans_overdue",

@@ -88,7 +88,7 @@ def plots(found: Findings) -> list[Plot]:
     beats = [float(beat - BEFORE) for beat in range(BEFORE + CURVE)]
     made = [
         lines(
-            f"shift-{semitones}",
+            f"shift-{'up' if int(semitones) > 0 else 'down'}-{abs(int(semitones))}",
             f"Onset-NiC around a shift by {semitones} semitones",
             beats,
             {name: values["shifts"][semitones]["curve"] for name, values in moved.items()},

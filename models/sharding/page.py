@@ -21,8 +21,8 @@ _COMMON_METRES = 7
 def write_page(shards: Shards, folder: Path) -> Path:
     """Writes `report.md` and its plots into a folder, which is made; returns the page's path."""
     folder.mkdir(parents=True, exist_ok=True)
-    counted = {name: one for name, one in statistics_of(shards).items() if one.pieces}
-    plots = _plots(counted)
+    counted = statistics_of(shards)
+    plots = _plots({name: one for name, one in counted.items() if one.pieces})
     for plot in plots:
         replace_file(folder / f"{plot.name}.svg", plot.svg.encode())
     replace_file(folder / PAGE, _page(shards, counted, plots).encode())
@@ -31,6 +31,7 @@ def write_page(shards: Shards, folder: Path) -> Path:
 
 def _page(shards: Shards, counted: Mapping[str, Statistics], plots: Sequence[Plot]) -> str:
     whole = total(counted.values())
+    lines_there = _lines_there(counted)
     lines = [
         "# What the shards hold",
         "",
@@ -41,8 +42,8 @@ def _page(shards: Shards, counted: Mapping[str, Statistics], plots: Sequence[Plo
         "## Notes, parts and time",
         "",
         *_table(
-            ("corpus", "pieces", "works", "hours", *(f"{name} notes" for name in LINE_NAMES), "with velocity", "chords known"),
-            [*(_notes_row(name, one) for name, one in counted.items()), _notes_row("**all**", whole)],
+            ("corpus", "pieces", "works", "hours", *(f"{line} notes" for line in lines_there), "with velocity", "chords known"),
+            [_notes_row(name, one, lines_there) for name, one in (*counted.items(), ("**all**", whole))],
         ),
     ]
     for title, plot in zip(_HEADINGS, plots, strict=True):
@@ -69,10 +70,10 @@ def _plots(counted: Mapping[str, Statistics]) -> list[Plot]:
             "notes",
             "Notes by corpus and part",
             names,
-            {line: [float(one.notes[line]) / 1000 for one in counted.values()] for line in LINE_NAMES if _any(counted, line)},
+            {line: [float(one.notes[line]) / 1000 for one in counted.values()] for line in _lines_there(counted)},
             "thousand notes",
         ),
-        _shares("parts", "Share of the pieces that have a part", counted, LINE_NAMES, lambda one: one.with_line),
+        _shares("parts", "Share of the pieces that have a part", counted, _lines_there(counted), lambda one: one.with_line),
         _shares("styles", "Share of the pieces of each style", counted, STYLES, lambda one: one.styles),
         bars("keys", "Pieces by key", KEY_NAMES, {"all corpora": [float(whole.keys[key]) for key in KEY_NAMES]}, "pieces"),
         _shares("metres", "Share of the pieces by beats in a bar", counted, _METRES, _metres),
@@ -111,12 +112,13 @@ def _shares(
     return shades(name, title, list(counted), columns, rows)
 
 
-def _any(counted: Mapping[str, Statistics], line: str) -> bool:
-    return any(one.notes[line] for one in counted.values())
+def _lines_there(counted: Mapping[str, Statistics]) -> list[str]:
+    """The lines that any corpus has."""
+    return [line for line in LINE_NAMES if any(one.notes[line] for one in counted.values())]
 
 
-def _notes_row(name: str, one: Statistics) -> list[str]:
-    notes = (f"{one.notes[line]:,}" for line in LINE_NAMES)
+def _notes_row(name: str, one: Statistics, lines: Sequence[str]) -> list[str]:
+    notes = (f"{one.notes[line]:,}" for line in lines)
     heard = 100 * one.with_velocity / max(1, one.all_notes)
     return [
         name,

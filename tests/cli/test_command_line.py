@@ -101,7 +101,7 @@ class TestUsage:
             (["simulate", "a.mid"], "required: --out"),
             (["simulate", "--out", "a.mid"], "required: IN.mid"),
             (["bench", "--provider", "abacus"], "invalid choice: 'abacus'"),
-            (["models", "edge"], "unrecognized arguments: first"),
+            (["models", "edge"], "unrecognized arguments: edge"),
         ],
     )
     def test_a_wrong_command_line_is_2_and_says_what_is_wrong(
@@ -300,7 +300,7 @@ class TestModels:
         assert "ready" not in done.stdout
 
     def test_an_unknown_name_lists_the_bundled(self, refused: Refused) -> None:
-        assert "choose a bundled one (first" in refused("run", "--model", "frist")
+        assert "choose a bundled one (edge" in refused("run", "--model", "egde")
 
     def test_they_are_listed(self, capfd: pytest.CaptureFixture[str]) -> None:
         assert main(["models"]) == 0

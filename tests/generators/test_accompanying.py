@@ -109,7 +109,7 @@ class TestHarmony:
         notes = [(note, plan.chord) for plan in plans for note in plan.notes if note.part is Part.CHORDS]
         inside = [chord is not None and note.pitch % 12 in chord.pitch_classes for note, chord in notes]
         assert np.mean(inside) > 0.97
-        loose = played(neural(4, in_chord=0.0), 24)
+        loose = played(neural(4, in_chord=0.0, hold=False), 24)
         notes = [(note, plan.chord) for plan in loose for note in plan.notes if note.part is Part.CHORDS]
         assert np.mean([chord is not None and note.pitch % 12 in chord.pitch_classes for note, chord in notes]) < 0.6
 

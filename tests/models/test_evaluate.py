@@ -218,7 +218,7 @@ class TestCommand:
         assert all(len(row) == len(table.header) for table in (shifts, events, steady) for row in table.rows)
         assert [row[0] for row in steady.rows] == ["hold-tonic", "arranger"]
         assert [plot.name for plot in adaptation.QUESTION.plots(found)] == [
-            "shift-+6", "shift-+1", "shift--2", "wrong-notes", "cold-start",
+            "shift-up-6", "shift-up-1", "shift-down-2", "wrong-notes", "cold-start",
         ]  # fmt: skip
 
     def test_drift_is_shown(self) -> None:

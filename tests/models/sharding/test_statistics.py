@@ -74,7 +74,7 @@ def test_the_page_shows_it_and_is_the_same_each_time(shards: Shards, tmp_path: P
     second = write_page(shards, tmp_path / "two")
     text = first.read_text()
     assert "3 pieces of 2 works, 2 hours, 7 notes" in text
-    assert "| lieder | 2 | 1 | 1.5 | 4 | 0 | 0 | 1 | 0 | 40 % | 33 % |" in text
+    assert "| lieder | 2 | 1 | 1.5 | 4 | 1 | 40 % | 33 % |" in text
     assert "| lieder | unreadable | 1 |" in text
     assert text == second.read_text()
     plots = sorted(path.name for path in first.parent.glob("*.svg"))
