@@ -152,7 +152,9 @@ class NeuralGenerator:
             return WindowGrammar(tick.hop, tick.parts, request.opening)
         striking = self._ringing.striking(chord, tick.parts, request.window, tick.hop)
         tones = frozenset(chord.pitch_classes)
-        return WindowGrammar(tick.hop, tick.parts, request.opening, striking=striking, tones=tones, holding=HOLDING)
+        # A bass that keeps silent when the harmony moves leaves it without ground.
+        then = Part.BASS if striking is Part.CHORDS and chord != self._ringing.chord else None
+        return WindowGrammar(tick.hop, tick.parts, request.opening, striking=striking, then=then, tones=tones, holding=HOLDING)
 
     def _chord(self, request: PlanRequest, draw: WindowDraw) -> ChordSymbol:
         """The window's chord: chosen by the chord graph from what was heard; where there is none, drawn from the heads."""

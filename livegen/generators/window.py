@@ -45,7 +45,8 @@ class WindowGrammar:
         parts: who plays.
         opening: the window must begin with a note at onset 0.
         striking: this part must strike at onset 0, unless others leave no room for it; None for nobody.
-        tones: pitch classes that chords strike then, all of them and no other; any three different ones where it is empty.
+        then: a later part that must strike at onset 0 as well, once the first has; None for nobody.
+        tones: pitch classes that chords strike, all of them and no other; any three different ones where it is empty.
         holding: parts whose notes last until the window's end.
         playable: classes of `pitch` that a part may have; all where it is missing.
     """
@@ -57,6 +58,7 @@ class WindowGrammar:
         opening: bool,
         *,
         striking: Part | None = None,
+        then: Part | None = None,
         tones: frozenset[int] = frozenset(),
         holding: frozenset[Part] = frozenset(),
         playable: Mapping[Part, Mask] | None = None,
@@ -65,6 +67,7 @@ class WindowGrammar:
         self._parts = parts
         self._opening = opening
         self._striking = striking if striking in parts else None
+        self._then = then if then in parts else None
         self._tones = tones
         self.holding = holding
         self._playable = playable or {}
@@ -85,7 +88,7 @@ class WindowGrammar:
         if note.part == self._striking:
             self._struck |= {note.pitch % 12}
             if len(self._struck) >= self._full(note.part) or not self.pitches(note.part, 0).any():
-                self._striking = None
+                self._striking, self._then, self._struck = self._then, None, frozenset()
 
     def kinds(self) -> Mask:
         """Classes of `kind`: a note, the end, or both."""

@@ -86,7 +86,9 @@ def _middle(piece: Piece, role: str) -> Stretch:
     part = cut(piece, first, first + BARS * bar)
     notes = part.melody if role == "lead" else [note for name in HARMONY for note in part.parts.get(name, ())]
     # Told in the vocabulary's durations, as the agent's are: or the classifier would hear who counts more finely.
-    spoken = [replace(note, duration=v.DURATIONS[v.duration_class(note.duration) - 1]) for note in sorted(notes)]
+    # Parts may differ in whether they know velocities, which then can't be compared.
+    ordered = sorted(notes, key=lambda note: (note.onset, note.pitch, note.duration))
+    spoken = [replace(note, duration=v.DURATIONS[v.duration_class(note.duration) - 1]) for note in ordered]
     return Stretch(tuple(spoken), BARS, piece.beats_per_bar)
 
 

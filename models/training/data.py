@@ -30,10 +30,6 @@ def read_pieces(data: Path, names: Sequence[str]) -> Sequence[Piece]:
     Raises:
         InputError: a corpus is unknown or missing.
     """
-    if data.suffix == ".pkl":
-        import pickle  # noqa: PLC0415
-
-        return [piece for piece in pickle.loads(data.read_bytes()) if not names or piece.corpus in names]  # noqa: S301
     return open_pieces(data, names)
 
 

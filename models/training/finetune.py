@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from livegen.core.errors import InputError
+from livegen.generators.contract import DRAWN, PLANNED
 from livegen.generators.model_files import CONTRACT_FILE, find_model
 from models.bundled import weights_from_bundle
 from models.checkpoint import Model, load
@@ -50,6 +51,9 @@ def prepare(data: Path, base: str | None, steps: int, name: str) -> tuple[dict[s
     for piece in pieces:
         counts[piece.corpus] = counts.get(piece.corpus, 0) + 1
     recipe = copy.deepcopy(training["recipe"])
+    if decoding.get("chords") == PLANNED:
+        # The network that planned them stays behind; an export may add one again (`--chords`).
+        decoding = decoding | {"chords": DRAWN}
     recipe |= {"name": name, "base": base, "decoding": decoding}
     recipe["data"]["weights"] = {corpus: float(count) for corpus, count in counts.items()}
     recipe["train"] |= {

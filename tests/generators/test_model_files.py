@@ -174,7 +174,7 @@ class TestContract:
             (lambda d: d.update(chords=None), "'planned', but there is no chord graph"),
             (lambda d: d["chords"]["inputs"].pop(), "'chords.inputs' must be"),
             (lambda d: d["chords"]["outputs"][0].update(shape=["batch", 12]), "'chords.outputs' have logits"),
-            (lambda d: d["decoding"].update(chords="guessed"), "not one of drawn, heard, planned"),
+            (lambda d: d["decoding"].update(chords="guessed"), "not one of drawn, planned"),
         ],
     )
     def test_a_cache_or_chord_graph_that_cannot_be(

@@ -108,6 +108,16 @@ class TestStriking:
         assert grammar.parts()[1 + Part.BASS]
         assert grammar.pitches(Part.CHORDS, 0)[1 + 72]
 
+    def test_another_part_strikes_after_it(self) -> None:
+        parts = CHORDS | {Part.BASS}
+        grammar = WindowGrammar(24, parts, opening=False, striking=Part.CHORDS, then=Part.BASS, tones=frozenset({0, 4}))
+        for pitch in (60, 64):
+            grammar.add(Note(Part.CHORDS, 0, pitch, 24, 80))
+        assert not grammar.kinds()[KIND["END"]]
+        assert np.flatnonzero(grammar.onsets(Part.BASS)).tolist() == [1]
+        grammar.add(Note(Part.BASS, 0, 36, 24, 80))
+        assert grammar.kinds()[KIND["END"]]
+
     def test_where_the_tones_are_named_it_takes_all_of_them_and_no_other(self) -> None:
         seventh = frozenset({7, 11, 2, 5})
         grammar = WindowGrammar(24, CHORDS, opening=False, striking=Part.CHORDS, tones=seventh)

@@ -163,7 +163,7 @@ class TestDeath:
             assert player.ear.wait_for(lambda heard: not held & sounding_of(heard), 0.2), "a note hung for more than 200 ms"
             player.play([67, 64], 0.5)
             assert player.ear.wait_for(has(CHORDS, killed_s + 0.2), 3), "nothing played on"
-            started.wait_for_line("model: first", 3.0 - (time.perf_counter() - killed_s), count=2)
+            started.wait_for_line("model: edge", 3.0 - (time.perf_counter() - killed_s), count=2)
             assert started.children()["brain"] != brain
             assert ask_osc("/livegen/health", "brain_losses")[:2] == ["brain_losses", 1]
 

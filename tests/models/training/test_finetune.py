@@ -8,6 +8,7 @@ from pathlib import Path
 import mido
 import pytest
 import torch
+from support.tiny_models import tiny_chords
 
 from export.bundle import export_model
 from livegen.generators.model_files import load_contract
@@ -42,15 +43,19 @@ def test_it_goes_on_gently_from_a_checkpoint(finished: Path, corpora: Path, tmp_
 
 
 def test_from_an_exported_model_to_one_that_the_stage_takes(finished: Path, corpora: Path, tmp_path: Path) -> None:
-    """Export, train on with a folder of MIDI, export again."""
-    export_model(finished / "best.pt", "tiny", tmp_path / "models")
+    """Export with a chord chooser, train on with a folder of MIDI, export again; the chooser stays behind."""
+    net = tiny_chords()
+    torch.save({"weights": net.state_dict(), "sizes": {"width": net.width}}, tmp_path / "chords.pt")
+    export_model(finished / "best.pt", "tiny", tmp_path / "models", chords=tmp_path / "chords.pt")
+    assert load_contract(tmp_path / "models" / "tiny").decoding["chords"] == "planned"
     mine = tmp_path / "music"
     mine.mkdir()
     for path in (corpora / "leadsheets").glob("*.mid"):
         mido.MidiFile(path).save(mine / path.name)
     assert finetune(tmp_path, mine, tmp_path / "models" / "tiny") == 0
     export_model(tmp_path / "mine" / "best.pt", "mine", tmp_path / "models")
-    assert load_contract(tmp_path / "models" / "mine").name == "mine"
+    contract = load_contract(tmp_path / "models" / "mine")
+    assert (contract.name, contract.decoding["chords"]) == ("mine", "drawn")
 
 
 def test_what_it_trains_on_must_be_named(corpora: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
