@@ -27,7 +27,7 @@ from livegen.runtime.simulation import Simulation
 from models.accompaniment import HARMONY, notes_of, performance
 from models.baselines.rules import estimated_key
 from models.corpora.piece import Piece, PieceNote
-from models.music_measures import Stretch
+from models.music_measures import Stretch, in_order
 from models.roles import cut, length_of
 
 BARS = 8
@@ -71,12 +71,12 @@ class Task:
     def written(self, parts: Sequence[Part]) -> list[PieceNote]:
         """What the work itself has in these parts; the melody is the lead."""
         by_part = {**self.piece.parts, Part.LEAD: self.piece.melody}
-        return sorted(note for part in parts for note in by_part.get(part, ()))
+        return in_order(note for part in parts for note in by_part.get(part, ()))
 
     def stretch(self, notes: Iterable[PieceNote], first: int) -> Stretch:
         """The `BARS` bars from pulse `first` on of some notes."""
         inside = [note for note in notes if first <= note.onset < first + self.half]
-        moved = sorted(PieceNote(note.onset - first, note.pitch, note.duration, note.velocity) for note in inside)
+        moved = in_order(PieceNote(note.onset - first, note.pitch, note.duration, note.velocity) for note in inside)
         return Stretch(tuple(moved), BARS, self.piece.beats_per_bar)
 
 
@@ -159,4 +159,4 @@ def accompaniment(task: Task, generator: Generator, settings: Settings, seed: in
     """Chords and bass that the agent plays under all of the task's melody; deterministic for the seed."""
     session = Simulation(performance(task.piece), settings, Band(generator), seed).run()
     sounding = [note for part in HARMONY for note in notes_of(session, part)]
-    return sorted(PieceNote(round(onset), pitch, max(1, round(length))) for onset, pitch, length in sounding)
+    return in_order(PieceNote(round(onset), pitch, max(1, round(length))) for onset, pitch, length in sounding)

@@ -81,8 +81,11 @@ def parts_of(pieces: Sequence[Piece]) -> tuple[Sequence[Piece], list[Piece], lis
     return training, list(validation), list(test)
 
 
-def evaluate(context: Context, questions: Sequence[Question], command: str) -> dict[str, Any]:
-    """All findings, ready for JSON. Blocks for minutes; deterministic for the seed but for the seconds that it took."""
+def evaluate(context: Context, questions: Sequence[Question], command: str, place: Path | None) -> dict[str, Any]:
+    """All findings, written to `place` as JSON after each question, so that a long run is not lost.
+
+    Blocks for minutes; deterministic for the seed but for the seconds that it took.
+    """
     findings: dict[str, Any] = {
         "command": command,
         "models": {subject.name: _about(subject) for subject in context.subjects},
@@ -94,6 +97,8 @@ def evaluate(context: Context, questions: Sequence[Question], command: str) -> d
         began = time.monotonic()
         findings[question.name] = without_nan(question.ask(context))
         findings["seconds"][question.name] = round(time.monotonic() - began, 1)
+        if place is not None:
+            place.write_text(json.dumps(findings, indent=2) + "\n", encoding="utf-8")
     return findings
 
 
@@ -143,9 +148,7 @@ def main(arguments: list[str] | None = None) -> int:
         questions = chosen_questions(options.only, whole=options.whole)
         context = _context(options)
         command = shlex.join(["python", "-m", "models.evaluate", *(sys.argv[1:] if arguments is None else arguments)])
-        findings = evaluate(context, questions, command)
-        if options.json:
-            options.json.write_text(json.dumps(findings, indent=2) + "\n", encoding="utf-8")
+        findings = evaluate(context, questions, command, options.json)
         if options.report:
             print(f"written: {write_report(options.report, findings, questions)}", file=sys.stderr)
     except (LivegenError, OSError) as error:

@@ -6,7 +6,7 @@ Transformer on the front line" (ISMIR 2020), with sixteenths of the beat's quart
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from itertools import combinations
 
@@ -52,6 +52,11 @@ class Stretch:
             if 0 <= at < len(grid):
                 grid[at, note.pitch % 12] += 1
         return grid.reshape(self.bars, places, 12)
+
+
+def in_order(notes: Iterable[PieceNote]) -> list[PieceNote]:
+    """By onset, pitch and length; their velocities can't be compared where one of them isn't known."""
+    return sorted(notes, key=lambda note: (note.onset, note.pitch, note.duration))
 
 
 def measured(stretch: Stretch, prompt: Stretch, key: ChordSymbol) -> dict[str, float]:

@@ -14,6 +14,7 @@ import numpy.typing as npt
 
 from livegen.core import vocabulary as v
 from models.corpora.piece import PieceNote
+from models.music_measures import in_order
 
 LENGTHS = (4, 8, 12, 16)
 """Items of the runs whose copies are counted."""
@@ -35,7 +36,7 @@ _BASE = np.uint64(0x9E3779B97F4A7C15)
 def items(notes: Iterable[PieceNote]) -> Items:
     """The steps of a melody, int64 [notes - 1]; of notes struck together only the highest counts."""
     line: list[PieceNote] = []
-    for note in sorted(notes):
+    for note in in_order(notes):
         if line and line[-1].onset == note.onset:
             line[-1] = note
         else:

@@ -14,7 +14,7 @@ import numpy.typing as npt
 from livegen.core.events import PULSES_PER_BEAT
 from models.baselines.rules import estimated_key
 from models.corpora.piece import PieceNote
-from models.music_measures import Stretch, entropy_bits, in_key
+from models.music_measures import Stretch, entropy_bits, in_key, in_order
 
 Vector = npt.NDArray[np.float64]
 
@@ -36,7 +36,7 @@ _SIZES = (1, 2, 3, 4)
 
 def lead_features(stretch: Stretch) -> Vector | None:
     """A melody as numbers, [F]; None where there are fewer than four notes."""
-    notes = sorted(stretch.notes)
+    notes = in_order(stretch.notes)
     if len(notes) < 4:
         return None
     return np.concatenate([_line(notes), _rhythm(notes, stretch), _pitches(notes)])
@@ -44,7 +44,7 @@ def lead_features(stretch: Stretch) -> Vector | None:
 
 def harmony_features(stretch: Stretch) -> Vector | None:
     """Chords and bass as numbers, [F]; None where there are fewer than four notes."""
-    notes = sorted(stretch.notes)
+    notes = in_order(stretch.notes)
     if len(notes) < 4:
         return None
     low = [note for note in notes if note.pitch < BASS_BELOW]
@@ -100,7 +100,7 @@ def _pitches(notes: Sequence[PieceNote]) -> Vector:
 def _struck(notes: Sequence[PieceNote]) -> list[list[PieceNote]]:
     """Notes by onset, lowest first."""
     groups: dict[int, list[PieceNote]] = {}
-    for note in sorted(notes):
+    for note in in_order(notes):
         groups.setdefault(note.onset, []).append(note)
     return list(groups.values())
 

@@ -18,7 +18,7 @@ from models.continuation import BARS, Task, tasks
 from models.corpora.piece import Piece, PieceNote
 from models.human_interval import with_interval
 from models.metrics import mean
-from models.music_measures import Stretch
+from models.music_measures import Stretch, in_order
 from models.plots import Plot, shades
 from models.progress import Progress
 from models.question import Context, Findings, Question, limited
@@ -86,8 +86,7 @@ def _middle(piece: Piece, role: str) -> Stretch:
     part = cut(piece, first, first + BARS * bar)
     notes = part.melody if role == "lead" else [note for name in HARMONY for note in part.parts.get(name, ())]
     # Told in the vocabulary's durations, as the agent's are: or the classifier would hear who counts more finely.
-    # Parts may differ in whether they know velocities, which then can't be compared.
-    ordered = sorted(notes, key=lambda note: (note.onset, note.pitch, note.duration))
+    ordered = in_order(notes)
     spoken = [replace(note, duration=v.DURATIONS[v.duration_class(note.duration) - 1]) for note in ordered]
     return Stretch(tuple(spoken), BARS, piece.beats_per_bar)
 

@@ -90,6 +90,13 @@ class TestTasks:
         later = tuple(replace(note, pitch=note.pitch + 6) if note.onset >= BARS * BAR else note for note in made.melody)
         assert task_of(replace(made, melody=later)).key == ChordSymbol(0)
 
+    def test_notes_with_and_without_dynamics_stand_side_by_side(self) -> None:
+        """The same pitch in chords and bass, one played and one from a score."""
+        made = piece()
+        doubled = tuple(replace(note, velocity=64) for note in made.parts[Part.CHORDS])
+        task = task_of(replace(made, parts={**made.parts, Part.BASS: doubled}))
+        assert len(task.written([Part.CHORDS, Part.BASS])) == 2 * 3 * 2 * BARS
+
     def test_harmony_must_be_in_both_halves(self) -> None:
         made = piece()
         half = tuple(note for note in made.parts[Part.CHORDS] if note.onset < BARS * BAR)
