@@ -109,7 +109,8 @@ def draw_classes(logits: Tensor, numbers: Tensor) -> Tensor:
     probability = torch.softmax(logits, dim=1)
     probability[probability < MIN_P * probability.amax(dim=1, keepdim=True)] = 0.0
     reached = probability.cumsum(dim=1)
-    # The last class of all is never below the number, however the sum was rounded.
+    # The last class of all is never below the number, however the sum was rounded, nor is a number rounded to 1 beyond all.
+    numbers = numbers.clamp(max=1.0 - 2.0**-24)
     return (reached[:, :-1] <= numbers * reached[:, -1:]).sum(dim=1)
 
 

@@ -97,7 +97,8 @@ def judged(
     """What the classifier makes of one model in every style, and in mixes of neighbours.
 
     Returns:
-        `confusion`, a row a style; `accuracy` [mean, low, high], each prompt's share of styles that were told; `mixes`, by
+        `confusion`, a row a style; `accuracy` [mean, low, high], each prompt's share of styles that were told; `by change`, the
+        same of what the style changes; `mixes`, by
         pair: mean log-odds of the first against the second style when playing the first, the mix and the second, the paired
         differences first - mix and mix - second [mean, low, high], and whether the mix lies `between`.
     """
@@ -117,12 +118,13 @@ def judged(
             vectors[names].append(FEATURES[role](Stretch(tuple(notes), BARS, task.piece.beats_per_bar)))
     progress.close()
     odds = {names: [_judge(classifier, vector) for vector in rows] for names, rows in vectors.items()}
-    told = [mean([_told(classifier, odds[style,][at], style) for style in styles]) for at in range(len(chosen))]
+    plainly = {style: vectors[style,] for style in styles}
     return {
         "confusion": confusion(
             classifier, {style: [row for row in vectors[style,] if row is not None] for style in styles}, mean
         ),
-        "accuracy": with_interval(told, context.seed),
+        "accuracy": _accuracy_of(classifier, plainly, context.seed),
+        "by change": _accuracy_of(classifier, changes(classifier, plainly), context.seed),
         "mixes": {f"{one} + {other}": _mix(classifier, odds, one, other, context.seed) for one, other in pairs},
     }
 
@@ -137,6 +139,32 @@ def _played(task: Task, subject: Subject, settings: Settings, role: str, seed: i
     prompt, stretch = cut(task.piece, 0, start), (start, start + BARS * bar)
     notes = continuation.carry_on(prompt, stretch, subject.generator(), settings, seed)
     return [PieceNote(note.onset - start, note.pitch, note.duration, note.velocity) for note in notes]
+
+
+Heard = Mapping[str, Sequence[Vector | None]]
+"""Features by style and prompt; None where too little was played."""
+
+
+def changes(classifier: StyleClassifier, heard: Heard) -> Heard:
+    """What each style changes, prompt by prompt: the mean over the styles taken away, the human mean put in its place.
+
+    All styles played to the same prompt, so what is the prompt's, or the model's own accent, is in all of them.
+    """
+    moved: dict[str, list[Vector | None]] = {style: [] for style in heard}
+    for row in zip(*heard.values(), strict=True):
+        known = [vector for vector in row if vector is not None]
+        for style, vector in zip(heard, row, strict=True):
+            moved[style].append(None if vector is None else vector - np.mean(known, axis=0) + classifier.mean)
+    return moved
+
+
+def _accuracy_of(classifier: StyleClassifier, heard: Heard, seed: int) -> list[float]:
+    """The share of styles that are told, with its interval over prompts."""
+    odds = {style: [_judge(classifier, vector) for vector in rows] for style, rows in heard.items()}
+    told = [
+        mean([_told(classifier, row[at], style) for style, row in odds.items()]) for at in range(len(next(iter(odds.values()))))
+    ]
+    return with_interval(told, seed)
 
 
 def _told(classifier: StyleClassifier, judged_as: Vector | None, style: str) -> float:
@@ -183,16 +211,18 @@ def tables(found: Findings) -> list[Table]:
 def _accuracy(role: str, values: Findings) -> Table:
     human = [values["human"][at][at] for at in range(len(values["styles"]))]
     known = [share for share in human if share is not None and not np.isnan(share)]
-    rows = [("held-out human pieces", figure(mean(known), 2), figure(values["chance"], 2), "-")]
+    rows = [("held-out human pieces", figure(mean(known), 2), "-", "-", "-", figure(values["chance"], 2))]
     for name, system in values["systems"].items():
-        accuracy = system["accuracy"]
-        reached = None if accuracy[0] is None else accuracy[0] >= 2 * values["chance"]
-        rows.append((name, interval(accuracy, 2), figure(values["chance"], 2), yes(reached)))
+        cells = []
+        for accuracy in (system["accuracy"], system["by change"]):
+            reached = None if accuracy[0] is None else accuracy[0] >= 2 * values["chance"]
+            cells += [interval(accuracy, 2), yes(reached)]
+        rows.append((name, *cells, figure(values["chance"], 2)))
     title = (
         f"Styles told apart as {role} by a classifier trained on human pieces; each style played to the same {values['works']} "
         "held-out works."
     )
-    return Table(title, ("played by", "told", "chance", "twice chance"), rows)
+    return Table(title, ("played by", "told", "twice chance", "told by what it changes", "twice chance", "chance"), rows)
 
 
 def _confusion(title: str, styles: Sequence[str], shares: Sequence[Sequence[float | None]]) -> Table:

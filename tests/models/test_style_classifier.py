@@ -14,7 +14,7 @@ from livegen.core.events import Part
 from models.corpora.piece import Piece, PieceNote
 from models.metrics import mean
 from models.music_measures import Stretch
-from models.questions.styles import human_examples, plots, tables
+from models.questions.styles import changes, human_examples, plots, tables
 from models.style_classifier import confusion, fitted
 from models.style_features import harmony_features, lead_features
 
@@ -103,12 +103,24 @@ class TestExamples:
         assert human_examples([replace(piece("folk", 24), parts={})], "accompaniment", least=1) == {}
 
 
+def test_what_a_style_changes_is_told_whatever_the_prompt() -> None:
+    """Everything sounds like the second style, the first a little less: as heard all is the second, by the change it isn't."""
+    judge = fitted({"low": examples(-2, 60, 1), "high": examples(2, 60, 2)})
+    heard = {"low": [np.full(5, 3.0), None], "high": [np.full(5, 4.0), np.full(5, 4.0)]}
+    moved = changes(judge, heard)
+    assert judge.guesses(np.stack([heard["low"][0], heard["high"][0]])) == ["high", "high"]
+    assert judge.guesses(np.stack([moved["low"][0], moved["high"][0]])) == ["low", "high"]
+    assert moved["low"][1] is None
+    assert moved["high"][1] == pytest.approx(judge.mean), "alone, it changes nothing"
+
+
 FOUND = {
     "lead": {
         "styles": ["a", "b"], "chance": 0.5, "works": 3, "human": [[1.0, 0.0], [0.2, 0.8]],
         "systems": {
             "edge": {
                 "confusion": [[0.75, 0.25], [None, None]], "accuracy": [0.75, 0.5, 1.0],
+                "by change": [1.0, 1.0, 1.0],
                 "mixes": {
                     "a + b": {"odds": [2.0, 0.5, -1.0], "first - mix": [1.5, 1.0, 2.0], "mix - second": [1.5, 1.0, 2.0],
                               "between": True}
@@ -122,7 +134,10 @@ FOUND = {
 
 def test_tables_show_accuracy_confusion_and_mixes() -> None:
     accuracy, confused, mixes = tables(FOUND)
-    assert accuracy.rows == [("held-out human pieces", "0.90", "0.50", "-"), ("edge", "0.75 [0.50, 1.00]", "0.50", "no")]
+    assert accuracy.rows == [
+        ("held-out human pieces", "0.90", "-", "-", "-", "0.50"),
+        ("edge", "0.75 [0.50, 1.00]", "no", "1.00 [1.00, 1.00]", "yes", "0.50"),
+    ]
     assert confused.rows == [("a", "0.75", "0.25"), ("b", "-", "-")]
     assert mixes.rows[0][-1] == "yes"
     assert [plot.name for plot in plots(FOUND)] == ["styles-lead-edge"]
