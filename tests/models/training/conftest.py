@@ -19,6 +19,12 @@ def one_thread() -> Iterator[None]:
     with torch.random.fork_rng():
         yield
     torch.set_num_threads(threads)
+
+
+@pytest.fixture(autouse=True)
+def denormals() -> Iterator[None]:
+    """Training flushes denormal numbers; what runs next in this process, in whatever order, must find them again."""
+    yield
     torch.set_flush_denormal(False)
 
 
