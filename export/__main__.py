@@ -11,7 +11,7 @@ from export.rounding import held_out_batches
 from livegen.core.errors import ModelError
 from livegen.generators.contract import FLOAT32, INT8
 from livegen.generators.model_files import bundled_directory
-from models.dataset import Batch
+from models.takes.dataset import Batch
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -41,7 +41,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("checkpoint", type=Path, help="what the training wrote")
     parser.add_argument("--name", required=True, help="name of the model, and of its directory")
     parser.add_argument("--out", type=Path, default=bundled_directory(), help="where the directory goes (default: %(default)s)")
-    parser.add_argument("--chords", type=Path, help="checkpoint of a chord chooser, which then plans the chords")
+    parser.add_argument("--chords", help="who plans the chords: a chord chooser's checkpoint, or a model to take its chooser from")
     parser.add_argument(
         "--weights", choices=(INT8, FLOAT32), default=INT8, help="how the step's matrices are stored (default: %(default)s)"
     )

@@ -15,7 +15,7 @@ from typing import Any
 
 import onnx
 
-from export.chords_graph import load_chords
+from export.chords_graph import Chooser, find_chooser
 from export.graphs import Graphs, build_graphs
 from export.parity import LIMIT, NATS_LIMIT, Parity, compare
 from export.rounding import Rounding, measure
@@ -26,10 +26,10 @@ from livegen.core.events import Part
 from livegen.generators.contract import DRAWN, FORMAT_VERSION, GIVEN, INT8, PLAIN_NAME, PLANNED
 from livegen.generators.model_files import CONTRACT_FILE, load_contract
 from livegen.generators.session import StepSession
-from models.bundled import WEIGHTS_FILE, write_weights
-from models.checkpoint import Model, load, parameter_count
-from models.dataset import Batch
-from models.transformer import TransformerModel
+from models.networks.bundled import WEIGHTS_FILE, write_weights
+from models.networks.checkpoint import Model, load, parameter_count
+from models.networks.transformer import TransformerModel
+from models.takes.dataset import Batch
 
 CARD_FILE = "CARD.md"
 _TYPES: dict[int, str] = {
@@ -54,7 +54,7 @@ def export_model(
     name: str,
     out: Path,
     *,
-    chords: Path | None = None,
+    chords: str | None = None,
     weights: str = INT8,
     held_out: Sequence[Batch] = (),
 ) -> Exported:
@@ -66,7 +66,8 @@ def export_model(
         checkpoint: what the training wrote.
         name: of the model and its directory.
         out: where the directory goes.
-        chords: checkpoint of a chord chooser, which then chooses the chords on the stage; or None.
+        chords: who then chooses the chords on the stage: checkpoint of a chord chooser, or an exported model that has one; or
+            None.
         weights: how the matrices of the step are stored, `FLOAT32` or `INT8`.
         held_out: takes on which to measure what the rounding costs.
 
@@ -77,16 +78,16 @@ def export_model(
     if not PLAIN_NAME.fullmatch(name):
         raise ModelError(f"{name!r} can't name a model: letters, digits, '.', '_' and '-', a letter or digit first")
     model, extra = read_checkpoint(checkpoint)
-    net = None if chords is None else load_chords(chords)
+    chooser = None if chords is None else find_chooser(chords)
     out.mkdir(parents=True, exist_ok=True)
     # Beside the target, so that the move into place stays on one file system and is one step.
     with tempfile.TemporaryDirectory(prefix=f".{name}-", dir=out) as scratch:
         made = Path(scratch) / "new"
         made.mkdir()
-        contract = _write(made, model, extra, name, build_graphs(model, net, weights))
+        contract = _write(made, model, extra, name, _graphs(model, chooser, weights))
         _write_contract(made, contract)
         session = StepSession(load_contract(made))
-        parity = compare(model, session, chords=net)
+        parity = compare(model, session, chords=None if chooser is None else chooser.net)
         if not parity.ok:
             limit = f"{LIMIT:g}" if parity.exact else f"{NATS_LIMIT:g} nats a note"
             raise ModelError(f"{checkpoint}: the export differs from its source by {limit} or more: {parity}; not written")
@@ -110,7 +111,11 @@ def read_checkpoint(path: Path) -> tuple[Model, dict[str, Any]]:
     try:
         return load(path)
     except (pickle.UnpicklingError, EOFError, RuntimeError, KeyError, TypeError) as error:
-        raise ModelError(f"{path}: not a checkpoint that models.checkpoint.save wrote ({error})") from error
+        raise ModelError(f"{path}: not a checkpoint that models.networks.checkpoint.save wrote ({error})") from error
+
+
+def _graphs(model: Model, chooser: Chooser | None, weights: str) -> Graphs:
+    return build_graphs(model, None if chooser is None else chooser.graph, weights)
 
 
 def _write(directory: Path, model: Model, extra: dict[str, Any], name: str, graphs: Graphs) -> dict[str, Any]:

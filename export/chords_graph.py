@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pickle
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -14,7 +15,8 @@ from export.writer import Array, GraphWriter
 from livegen.core.errors import ModelError
 from livegen.core.harmonic_memory import CHANNELS, PLACES
 from livegen.generators.contract import CHORD_CLASSES
-from models.chords import ChordNet
+from livegen.generators.model_files import find_model, load_contract
+from models.networks.chords import ChordNet
 
 
 def chords_graph(net: ChordNet) -> onnx.ModelProto:
@@ -38,6 +40,29 @@ def chords_graph(net: ChordNet) -> onnx.ModelProto:
     writer.node("Reshape", [x, writer.constant("logits_shape", np.array([0, CHORD_CLASSES]))], "logits")
     writer.output("logits", CHORD_CLASSES)
     return writer.model("chords")
+
+
+@dataclass(frozen=True, slots=True)
+class Chooser:
+    """A chord chooser's graph, and the network that it was made of; None if it was taken from an exported model."""
+
+    graph: onnx.ModelProto
+    net: ChordNet | None
+
+
+def find_chooser(source: str) -> Chooser:
+    """The chooser of a checkpoint of `models.chord_training`, or of an exported model, by name or directory.
+
+    Raises:
+        ModelError: there is neither, or what is there can't be used.
+    """
+    if Path(source).is_file():
+        net = load_chords(Path(source))
+        return Chooser(chords_graph(net), net)
+    contract = load_contract(find_model(source))
+    if contract.chords is None:
+        raise ModelError(f"{source} has no chord chooser to take; name a checkpoint of models.chord_training")
+    return Chooser(onnx.load(contract.directory / contract.chords.file), None)
 
 
 def load_chords(path: Path) -> ChordNet:

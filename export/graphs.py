@@ -6,14 +6,12 @@ from dataclasses import dataclass
 
 import onnx
 
-from export.chords_graph import chords_graph
 from export.lstm_graph import lstm_state, lstm_step
 from export.parts import HEARD_STATE, heads_graph
 from export.transformer_graph import cache_of, transformer_step
 from export.writer import GraphWriter
-from models.checkpoint import Model
-from models.chords import ChordNet
-from models.lstm import LSTMModel
+from models.networks.checkpoint import Model
+from models.networks.lstm import LSTMModel
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,12 +43,11 @@ class Graphs:
         return sorted({f"{node.domain or 'ai.onnx'}:{node.op_type}" for graph in graphs for node in graph.node})
 
 
-def build_graphs(model: Model, chords: ChordNet | None, weights: str) -> Graphs:
-    """The graphs of a backbone and, if there is one, of the chord chooser."""
+def build_graphs(model: Model, chords: onnx.ModelProto | None, weights: str) -> Graphs:
+    """The graphs of a backbone, beside that of the chord chooser if there is one."""
     writer = GraphWriter(weights)
     if isinstance(model, LSTMModel):
         step, state, cache = lstm_step(model, writer), lstm_state(model), None
     else:
         step, state, cache = transformer_step(model, writer), [HEARD_STATE], cache_of(model)
-    chosen = None if chords is None else chords_graph(chords)
-    return Graphs(weights, step, heads_graph(model), chosen, writer.streamed_bytes, state, cache)
+    return Graphs(weights, step, heads_graph(model), chords, writer.streamed_bytes, state, cache)

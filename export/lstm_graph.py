@@ -13,7 +13,7 @@ from onnx import TensorProto
 
 from export.parts import HEARD_STATE, common_tensors, event_tables, heard_features, trunk_of, weights_of
 from export.writer import Array, GraphWriter
-from models.lstm import LSTMModel
+from models.networks.lstm import LSTMModel
 
 
 def lstm_step(model: LSTMModel, writer: GraphWriter) -> onnx.ModelProto:

@@ -21,9 +21,9 @@ from livegen.core import vocabulary as v
 from livegen.core.harmonic_memory import CHANNELS, PLACES
 from livegen.generators.contract import FLOAT32, GIVEN
 from livegen.generators.session import State, StepSession
-from models.checkpoint import Model
-from models.chords import ChordNet
-from models.network import GIVEN_SIZE
+from models.networks.blocks import GIVEN_SIZE
+from models.networks.checkpoint import Model
+from models.networks.chords import ChordNet
 
 LIMIT = 1e-4
 """Largest difference that counts as the same; of numbers beyond 1 as a share of the number, since cell states reach

@@ -16,8 +16,8 @@ from onnx import TensorProto
 from export.writer import Array, GraphWriter
 from livegen.core import vocabulary as v
 from livegen.generators.contract import GIVEN
-from models.checkpoint import Model
-from models.network import GIVEN_SIZE, HEAD_GIVEN, HEARD_FLOOR, HEARD_SECONDS, HEARD_VOICES, dt_seconds, table_of
+from models.networks.blocks import GIVEN_SIZE, HEAD_GIVEN, HEARD_FLOOR, HEARD_SECONDS, HEARD_VOICES, dt_seconds, table_of
+from models.networks.checkpoint import Model
 
 HEARD_STATE = ("heard", "heard_next")
 HEARD_SHAPE = (len(HEARD_SECONDS), 12 * HEARD_VOICES)

@@ -12,10 +12,10 @@ import torch
 from livegen.core import vocabulary as v
 from livegen.core.errors import InputError
 from livegen.generators.session import StepSession
-from models.checkpoint import Model
-from models.dataset import Batch
-from models.likelihood import log_softmax, score_of, stepwise
-from models.losses import Score
+from models.networks.checkpoint import Model
+from models.networks.losses import Score
+from models.scoring.likelihood import log_softmax, score_of, stepwise
+from models.takes.dataset import Batch
 from models.training.data import divide, read_pieces
 from models.training.held_out import validation_batches
 

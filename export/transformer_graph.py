@@ -15,7 +15,7 @@ from export.parts import common_tensors, event_tables, heard_features, trunk_of,
 from export.writer import CONTRIB, Array, GraphWriter
 from livegen.core.errors import ModelError
 from livegen.generators.contract import PAST_LENGTH, SLOTS, TOTAL_LENGTH
-from models.transformer import ROPE_BASE, TransformerModel, rope_tables
+from models.networks.transformer import ROPE_BASE, TransformerModel, rope_tables
 
 NORM_EPSILON = 1e-5
 _HEAD_STEP = 16

@@ -29,12 +29,12 @@ from torch.nn import functional
 
 from livegen.core.errors import InputError
 from livegen.core.harmonic_memory import HELD_BEATS, OWN_CHANNELS, PLACES
-from models.chord_lessons import lessons
-from models.chords import CLASSES, ChordNet, Lesson, chord_tones, lesson
 from models.corpora.piece import Piece
 from models.corpora.registry import split
+from models.networks.chords import CLASSES, ChordNet, Lesson, chord_tones, lesson
 from models.progress import Progress
 from models.shards import open_pieces
+from models.takes.chord_lessons import lessons
 from models.training.recipe import read_recipe
 
 NONE = -1
@@ -141,7 +141,7 @@ def fit_of(songs: Songs, later: float) -> Tensor:
 
 
 def measures(net: ChordNet, songs: Songs, beats: int = 64) -> dict[str, float]:
-    """Means over songs of what the likeliest chords give in the first beats, as if held: see `models.metrics`."""
+    """Means over songs of what the likeliest chords give in the first beats, as if held: see `models.scoring.metrics`."""
     chosen, _ = played(net, songs, 0.0, torch.Generator())
     tones = torch.from_numpy(chord_tones())
     rows = []

@@ -21,10 +21,10 @@ from livegen.core.errors import InputError, LivegenError
 from livegen.generators.contract import ModelContract
 from models.corpora.piece import Piece
 from models.corpora.registry import split
-from models.question import Context, Question
 from models.questions import accompaniment, adaptation, continuation, controls, drift, likelihood, originality, styles
-from models.report import printed, write_report
-from models.subject import Subject, open_subjects
+from models.questions.question import Context, Question
+from models.reporting.page import printed, write_report
+from models.scoring.subject import Subject, open_subjects
 from models.training.data import read_pieces
 from models.training.recipe import read_recipe
 

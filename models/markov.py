@@ -13,9 +13,9 @@ from livegen.generators.markov import save_table
 from livegen.generators.ngram import Memory, Ngram
 from models.corpora.piece import Piece
 from models.corpora.registry import split
-from models.dataset import held_out_takes
-from models.fast_rows import Rows
-from models.losses import Score
+from models.networks.losses import Score
+from models.takes.dataset import held_out_takes
+from models.takes.fast_rows import Rows
 from models.training.data import read_pieces
 from models.training.recipe import read_recipe
 

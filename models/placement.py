@@ -27,12 +27,12 @@ from torch import Tensor
 
 from livegen.core import vocabulary as v
 from livegen.core.errors import InputError
-from models.checkpoint import Model, build, parameter_count
-from models.fast_rows import Rows
-from models.network import GIVEN
-from models.placement_data import Sets, read_sets
+from models.networks.blocks import GIVEN
+from models.networks.checkpoint import Model, build, parameter_count
 from models.progress import Progress
-from models.tables import Table, figure
+from models.reporting.tables import Table, figure
+from models.scoring.placement_data import Sets, read_sets
+from models.takes.fast_rows import Rows
 from models.training.schedule import learning_rate
 
 STYLES = ("placement",)
@@ -57,7 +57,7 @@ _KNOWN = [v.COLUMN["part"], v.COLUMN["pulse"]]
 
 @dataclass(frozen=True, slots=True)
 class Recipe:
-    """How the model of a placement is made and trained; the sizes are those of `models.checkpoint.build`."""
+    """How the model of a placement is made and trained; the sizes are those of `models.networks.checkpoint.build`."""
 
     sizes: dict[str, Any]
     steps: int = 6000

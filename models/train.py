@@ -14,8 +14,8 @@ from pathlib import Path
 import torch
 
 from livegen.core.errors import InputError, ModelError
-from models.checkpoint import build, parameter_count
 from models.corpora.registry import STYLES
+from models.networks.checkpoint import build, parameter_count
 from models.training.data import divide, read_pieces
 from models.training.finetune import FINETUNE, prepare
 from models.training.ranks import Ranks, joined

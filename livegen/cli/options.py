@@ -17,9 +17,7 @@ Subparsers = Any
 
 def add_model_options(parser: argparse.ArgumentParser) -> None:
     """Which model, on what."""
-    parser.add_argument(
-        "--model", help="a bundled model's name, a folder with a model, 'markov' or 'scripted' (default: first)"
-    )
+    parser.add_argument("--model", help="a bundled model's name, a folder with a model, 'markov' or 'scripted' (default: edge)")
     parser.add_argument("--provider", choices=PROVIDERS, help="what the model runs on (default: cpu)")
     parser.add_argument("--seed", type=int, help="the agent's random numbers (default: 0)")
 
@@ -28,6 +26,7 @@ def add_playing_options(parser: argparse.ArgumentParser) -> None:
     """Parameters to begin with."""
     parser.add_argument("--mode", choices=MODES, help="what the agent does (default: respond)")
     parser.add_argument("--style", metavar="NAME", help="play in this style")
+    parser.add_argument("--guidance", type=float, metavar="G", help="how strongly the style is followed, 0..4 (default: 2)")
     parser.add_argument("--temperature", type=float, metavar="T", help="boldness, 0..2 (default: 0.9)")
     parser.add_argument("--density", type=float, metavar="D", help="how many notes, -1..1 (default: 0)")
     parser.add_argument("--register", type=float, metavar="SEMITONES", help="higher or lower, -24..24 (default: 0)")
@@ -52,6 +51,7 @@ def parameters_of(options: argparse.Namespace) -> dict[str, Value]:
     named = {
         "mode": options.mode,
         "style": options.style,
+        "guidance": options.guidance,
         "temperature": options.temperature,
         "density": options.density,
         "register": options.register,

@@ -265,6 +265,7 @@ class Settings:
     min_p = _Reading("min_p", float)
     density = _Reading("density", float)
     register = _Reading("register", float)
+    guidance = _Reading("guidance", float)
     tempo_bpm = _Reading("tempo/bpm", float)
     beats_per_bar = _Reading("beats_per_bar", int)
     lookahead_beats = _Reading("lookahead", float)
@@ -334,6 +335,7 @@ _PLAYING = (
     Parameter("min_p", "float", 0.02, 0, 1, "", (), "Drops notes less likely than this share of the likeliest."),
     Parameter("density", "float", 0.0, -1, 1, "", (), "How many notes: -1 few, 0 as many as comes naturally, 1 many."),
     Parameter("register", "float", 0.0, -24, 24, "semitones", (), "Plays so much higher or lower; notes move by octaves."),
+    Parameter("guidance", "float", 2.0, 0, 4, "", (), "How strongly a style is followed: 1 as it was learnt, 4 too much."),
     Parameter("tempo/bpm", "float", 120.0, 20, 300, "bpm", (), "The tempo."),
     Parameter("beats_per_bar", "int", 4, 1, 12, "beats", (), "The number of beats in a bar."),
     Parameter("lookahead", "float", 0.25, 0.1, 2, "beats", (), "How far ahead the accompaniment is planned."),

@@ -63,6 +63,7 @@ class Planner:
             tick=tick,
             sampling=Sampling(settings.temperature, settings.top_p, settings.min_p, settings.density),
             style=tuple(zip(settings.registry.styles, settings.style_weights, strict=True)),
+            guidance=settings.guidance,
             opening=window == stint.start and stint.phrase_end_ns is not None,
             seed=self.seed,
             register=settings.register,

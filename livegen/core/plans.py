@@ -36,6 +36,7 @@ class PlanRequest:
         tick: the event that opens the window in the stream.
         sampling: temperature and cuts.
         style: weight of each named style, 0..1; a name that the generator doesn't know counts as nothing.
+        guidance: how far what the style changes is played up: 0 not at all, 1 as it was learnt.
         opening: this window begins an answer, which must begin with a note at once.
         seed: the plan's random numbers come from (seed, plan_id) and nothing else.
         register: semitones above (or, negative, below) where the generator would play of itself.
@@ -46,6 +47,7 @@ class PlanRequest:
     tick: Tick
     sampling: Sampling = field(default_factory=Sampling)
     style: tuple[tuple[str, float], ...] = ()
+    guidance: float = 1.0
     opening: bool = False
     seed: int = 0
     register: float = 0.0

@@ -19,6 +19,7 @@ from livegen.core.stream import StreamEncoder
 from livegen.generators.chord_choice import choose_chord
 from livegen.generators.contract import GIVEN, ModelContract
 from livegen.generators.draw import WindowDraw
+from livegen.generators.guidance import guided, with_and_without
 from livegen.generators.model_files import find_model, load_contract
 from livegen.generators.ringing import Ringing
 from livegen.generators.session import FloatArray, State, StepSession
@@ -35,7 +36,8 @@ class Context:
     Attributes:
         state: the model's memory.
         last_ns: the encoder's memory, the time of the last event.
-        style: weights that the last request asked for, float32 [1, styles]; the player's events are heard in that style.
+        style: weights that the last request asked for, float32 [B, styles]; the player's events are heard in that style. B is
+            1, or 2 since the first request that was to be guided: then the second row hears without a style.
         memory: what a chord is chosen from.
         ringing: what of the agent's harmony sounds on.
     """
@@ -61,6 +63,7 @@ class NeuralGenerator:
         self._style: FloatArray = np.zeros((1, len(contract.styles)), dtype=np.float32)
         self._memory = HarmonicMemory()
         self._ringing = Ringing()
+        self._guidance = 1.0
         # What the last step gave to the heads; only read in the plan that made it, so it is no part of the context.
         self._hidden: FloatArray = np.zeros((1, 0), dtype=np.float32)
 
@@ -102,8 +105,7 @@ class NeuralGenerator:
         parts = request.tick.parts & self._contract.parts
         request = replace(request, tick=replace(request.tick, parts=parts))
         with self._all_or_nothing():
-            weights = dict(request.style)
-            self._style = np.array([[weights.get(name, 0.0) for name in self._contract.styles]], dtype=np.float32)
+            self._take_style(request)
             return self._fill(request, rng)
 
     def snapshot(self) -> Context:
@@ -123,7 +125,17 @@ class NeuralGenerator:
 
     def reset(self) -> None:
         """Forget everything."""
-        self.restore(Context(self._session.initial_state(), None, np.zeros_like(self._style), HarmonicMemory()))
+        self.restore(Context(self._session.initial_state(), None, np.zeros_like(self._style[:1]), HarmonicMemory()))
+
+    def _take_style(self, request: PlanRequest) -> None:
+        """Hear and play in the style that is asked for from here on; a second time without it where it is to be guided."""
+        weights = dict(request.style)
+        style = np.array([[weights.get(name, 0.0) for name in self._contract.styles]], dtype=np.float32)
+        self._guidance = request.guidance if style.any() else 1.0
+        both = len(self._style) == 2
+        if self._guidance != 1.0 and not both:
+            self._state, both = self._session.spread(self._state, 2), True
+        self._style = with_and_without(style) if both else style
 
     def _fill(self, request: PlanRequest, rng: np.random.Generator) -> Plan:
         tick = request.tick
@@ -173,14 +185,15 @@ class NeuralGenerator:
     def _logits(self, name: str, given: Mapping[str, int]) -> FloatArray:
         """What the heads say of a field after the last event, [classes]."""
         known = np.array([[given.get(column, 0) for column in GIVEN]], dtype=np.int64)
-        logits: FloatArray = self._session.heads(self._hidden, known)[name][0]
-        return logits
+        logits = self._session.heads(self._hidden, np.repeat(known, len(self._hidden), axis=0))[name]
+        return guided(logits, self._guidance)
 
     def _feed(self, event: Event, hide: bool = False) -> None:
         row = self._encoder.encode(event)
         if hide:
             row[_OWN_HISTORY] = 0
-        self._hidden, self._state = self._session.step(row[np.newaxis], self._style, self._state)
+        rows = np.repeat(row[np.newaxis], len(self._style), axis=0)
+        self._hidden, self._state = self._session.step(rows, self._style, self._state)
 
     @contextmanager
     def _all_or_nothing(self) -> Iterator[None]:

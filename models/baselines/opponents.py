@@ -7,10 +7,10 @@ from functools import partial
 
 from livegen.core.errors import InputError
 from livegen.generators.protocol import Generator
-from models.accompaniment import MakeGenerator, Song
 from models.baselines.oracle import Oracle
 from models.baselines.ridge import Ridge, RidgeRule
 from models.baselines.rules import Chaser, HoldTonic, LastBar, RandomInKey, Rule, Silence
+from models.scoring.accompaniment import MakeGenerator, Song
 
 RULES: tuple[type[Rule], ...] = (Silence, RandomInKey, LastBar, Chaser, HoldTonic)
 

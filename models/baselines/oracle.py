@@ -10,7 +10,7 @@ from livegen.core.harmony import ChordSymbol
 from livegen.core.plans import PlanRequest
 from models.baselines.heard import TRIADS, Heard, tones
 from models.baselines.rules import Rule
-from models.metrics import FRAME, Melody
+from models.scoring.metrics import FRAME, Melody
 
 CHORDS: tuple[ChordSymbol, ...] = (
     *TRIADS,

@@ -1,0 +1,1 @@
+"""The questions of an evaluation: each asks all models, and shows what it found."""

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from models import accompaniment
-from models.accompaniment import BEATS, MEASURES, RIDGE, SONG_MEASURES
-from models.playing import everybody, settings_of, songs
-from models.plots import Plot, bars
 from models.progress import Progress
-from models.question import Context, Findings, Question
-from models.subject import described
-from models.tables import Table, interval
+from models.questions.playing import everybody, settings_of, songs
+from models.questions.question import Context, Findings, Question
+from models.reporting.plots import Plot, bars
+from models.reporting.tables import Table, interval
+from models.scoring import accompaniment
+from models.scoring.accompaniment import BEATS, MEASURES, RIDGE, SONG_MEASURES
+from models.scoring.subject import described
 
 WORKS = 16
 """Songs of each corpus unless told otherwise."""

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from typing import Any
 
-from models.accompaniment import RIDGE
-from models.adaptation import BEFORE, CURVE, adaptation
 from models.baselines.rules import HoldTonic
-from models.playing import everybody, models, only, settings_of, songs
-from models.plots import Plot, lines
 from models.progress import Progress
-from models.question import Context, Findings, Question
-from models.tables import Table, interval
+from models.questions.playing import everybody, models, only, settings_of, songs
+from models.questions.question import Context, Findings, Question
+from models.reporting.plots import Plot, lines
+from models.reporting.tables import Table, interval
+from models.scoring.accompaniment import RIDGE
+from models.scoring.adaptation import BEFORE, CURVE, adaptation
 
 WORKS = 4
 """Songs of each corpus unless told otherwise: each is played ten times."""

@@ -7,17 +7,17 @@ from typing import Any
 
 from livegen.core.events import Part
 from livegen.generators.protocol import Generator
-from models import continuation
-from models.accompaniment import HARMONY
-from models.continuation import BARS, Task, styled, tasks
 from models.corpora.piece import PieceNote
-from models.human_interval import compared
-from models.music_measures import MEASURES, measured
-from models.plots import Plot, bars
 from models.progress import Progress
-from models.question import Context, Findings, Question, limited
-from models.subject import MARKOV, fresh_markov
-from models.tables import Table, figure, interval
+from models.questions.question import Context, Findings, Question, limited
+from models.reporting.plots import Plot, bars
+from models.reporting.tables import Table, figure, interval
+from models.scoring import continuation
+from models.scoring.accompaniment import HARMONY
+from models.scoring.continuation import BARS, Task, styled, tasks
+from models.scoring.human_interval import compared
+from models.scoring.music_measures import MEASURES, measured
+from models.scoring.subject import MARKOV, fresh_markov
 
 WORKS = 4
 """Works of each corpus unless told otherwise."""

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from typing import Any
 
-from models.continuation import Task, styled, tasks
-from models.controls import KNOBS, Knob, swept
-from models.plots import Plot, lines
 from models.progress import Progress
-from models.question import Context, Findings, Question, limited
 from models.questions.continuation import MODES
-from models.subject import Subject
-from models.tables import Table, figure, interval, yes
+from models.questions.question import Context, Findings, Question, limited
+from models.reporting.plots import Plot, lines
+from models.reporting.tables import Table, figure, interval, yes
+from models.scoring.continuation import Task, styled, tasks
+from models.scoring.controls import KNOBS, Knob, swept
+from models.scoring.subject import Subject
 
 WORKS, MOST = 1, 8
 """Works of each corpus, and of all together, unless told otherwise."""

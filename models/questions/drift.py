@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from models.accompaniment import RIDGE
-from models.drift import MEASURES, MEDLEYS, ten_minutes
-from models.playing import everybody, models, only, settings_of, songs
-from models.plots import Plot, lines
 from models.progress import Progress
-from models.question import Context, Findings, Question
-from models.tables import Table, figure, interval
+from models.questions.playing import everybody, models, only, settings_of, songs
+from models.questions.question import Context, Findings, Question
+from models.reporting.plots import Plot, lines
+from models.reporting.tables import Table, figure, interval
+from models.scoring.accompaniment import RIDGE
+from models.scoring.drift import MEASURES, MEDLEYS, ten_minutes
 
 
 def ask(context: Context) -> Findings:

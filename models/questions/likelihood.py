@@ -8,14 +8,14 @@ from itertools import combinations
 from typing import Any
 
 from livegen.core import vocabulary as v
-from models import likelihood, metrics
-from models.likelihood import UNIFORM, TakeScores, total
-from models.losses import Score
-from models.plots import Plot, bars
+from models.networks.losses import Score
 from models.progress import Progress
-from models.question import Context, Findings, Question, limited
-from models.subject import MARKOV, MARKOV_NOTE, bundled_table
-from models.tables import Table, figure, interval
+from models.questions.question import Context, Findings, Question, limited
+from models.reporting.plots import Plot, bars
+from models.reporting.tables import Table, figure, interval
+from models.scoring import likelihood, metrics
+from models.scoring.likelihood import UNIFORM, TakeScores, total
+from models.scoring.subject import MARKOV, MARKOV_NOTE, bundled_table
 
 WORKS = 5
 """Works of each corpus unless told otherwise."""

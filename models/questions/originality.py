@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from models import originality
-from models.continuation import BARS, Task, tasks
 from models.corpora.piece import PieceNote
-from models.human_interval import compared
-from models.originality import LENGTHS, MEASURES, Index, items
-from models.plots import Plot, bars
 from models.progress import Progress
-from models.question import Context, Findings, Question, limited
 from models.questions.continuation import systems
-from models.tables import Table, figure, interval
+from models.questions.question import Context, Findings, Question, limited
+from models.reporting.plots import Plot, bars
+from models.reporting.tables import Table, figure, interval
+from models.scoring import originality
+from models.scoring.continuation import BARS, Task, tasks
+from models.scoring.human_interval import compared
+from models.scoring.originality import LENGTHS, MEASURES, Index, items
 
 WORKS = 8
 """Works of each corpus unless told otherwise."""

@@ -12,22 +12,22 @@ import numpy as np
 from livegen.core import vocabulary as v
 from livegen.core.events import PULSES_PER_BEAT
 from livegen.core.parameters import Settings
-from models import continuation
-from models.accompaniment import HARMONY
-from models.continuation import BARS, Task, tasks
 from models.corpora.piece import Piece, PieceNote
-from models.human_interval import with_interval
-from models.metrics import mean
-from models.music_measures import Stretch, in_order
-from models.plots import Plot, shades
 from models.progress import Progress
-from models.question import Context, Findings, Question, limited
 from models.questions.continuation import MODES
-from models.roles import cut, length_of
-from models.style_classifier import StyleClassifier, confusion, fitted
-from models.style_features import Vector, harmony_features, lead_features
-from models.subject import Subject
-from models.tables import Table, figure, interval, yes
+from models.questions.question import Context, Findings, Question, limited
+from models.reporting.plots import Plot, shades
+from models.reporting.tables import Table, figure, interval, yes
+from models.scoring import continuation
+from models.scoring.accompaniment import HARMONY
+from models.scoring.continuation import BARS, Task, tasks
+from models.scoring.human_interval import with_interval
+from models.scoring.metrics import mean
+from models.scoring.music_measures import Stretch, in_order
+from models.scoring.style_classifier import StyleClassifier, confusion, fitted
+from models.scoring.style_features import Vector, harmony_features, lead_features
+from models.scoring.subject import Subject
+from models.takes.roles import cut, length_of
 
 WORKS, MOST = 1, 8
 """Works of each corpus, and of all together, that are played to, unless told otherwise."""

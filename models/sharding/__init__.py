@@ -1,0 +1,1 @@
+"""Pieces as memory-mapped arrays on the disk, with a manifest of hashes."""

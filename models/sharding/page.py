@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from models.corpora.registry import STYLES
-from models.plots import Plot, bars, shades
+from models.reporting.plots import Plot, bars, shades
 from models.sharding.collection import Shards
 from models.sharding.files import replace_file
 from models.sharding.statistics import KEY_NAMES, LINE_NAMES, TEMPO_BINS, Statistics, statistics_of, total

@@ -1,0 +1,1 @@
+"""A training run: recipe, data, ranks, steps, journal."""

@@ -10,7 +10,7 @@ from collections.abc import Generator
 import torch
 from torch.utils.data import DataLoader, Dataset
 
-from models.dataset import Batch, Takes
+from models.takes.dataset import Batch, Takes
 
 _AHEAD = 8
 """Batches that each worker draws ahead."""

@@ -10,8 +10,8 @@ from typing import Any
 from livegen.core.errors import InputError
 from livegen.generators.contract import DRAWN, PLANNED
 from livegen.generators.model_files import CONTRACT_FILE, find_model
-from models.bundled import weights_from_bundle
-from models.checkpoint import Model, load
+from models.networks.bundled import weights_from_bundle
+from models.networks.checkpoint import Model, load
 from models.training.data import Data, divide_few, read_pieces
 
 FINETUNE = "finetune"

@@ -8,8 +8,8 @@ from collections.abc import Sequence
 import numpy as np
 
 from models.corpora.piece import Piece
-from models.dataset import Batch, example_of, held_out_takes, stack, style_weights
-from models.fast_rows import Rows
+from models.takes.dataset import Batch, example_of, held_out_takes, stack, style_weights
+from models.takes.fast_rows import Rows
 
 
 def validation_batches(

@@ -7,9 +7,9 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor, nn
 
-from models.checkpoint import Model
-from models.dataset import Batch
-from models.losses import TALLY, Score, field_nats, tally_of, weighted_sum
+from models.networks.checkpoint import Model
+from models.networks.losses import TALLY, Score, field_nats, tally_of, weighted_sum
+from models.takes.dataset import Batch
 from models.training.ranks import Ranks
 
 

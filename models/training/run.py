@@ -19,11 +19,11 @@ import torch
 from torch import Tensor, nn
 
 from livegen.core.errors import InputError
-from models.checkpoint import Model, save
-from models.dataset import Batch, Takes
-from models.losses import TALLY, Score
-from models.own_history import own_history
+from models.networks.checkpoint import Model, save
+from models.networks.losses import TALLY, Score
 from models.progress import Progress
+from models.takes.dataset import Batch, Takes
+from models.takes.own_history import own_history
 from models.training.average import Average
 from models.training.data import Data
 from models.training.feed import Steps, feed

@@ -20,8 +20,8 @@ from livegen.core.errors import ModelError
 from livegen.generators.contract import FLOAT32, INT8
 from livegen.generators.model_files import load_contract
 from livegen.generators.session import StepSession
-from models.checkpoint import Model, parameter_count, save
-from models.transformer import TransformerConfig, TransformerModel
+from models.networks.checkpoint import Model, parameter_count, save
+from models.networks.transformer import TransformerConfig, TransformerModel
 
 MODELS = {**{f"lstm{layers}": lambda layers=layers, seed=0: tiny_lstm(layers, seed) for layers in LAYERS}, "t": None}
 MODELS["t"] = lambda seed=0: tiny_transformer(seed=seed)
@@ -139,17 +139,29 @@ class TestChords:
         return tmp_path / "chords.pt"
 
     def test_the_graph_is_the_network(self, checkpoint: Path, chords: Path, tmp_path: Path) -> None:
-        done = export_model(checkpoint, "tiny", tmp_path, chords=chords, weights=FLOAT32)
+        done = export_model(checkpoint, "tiny", tmp_path, chords=str(chords), weights=FLOAT32)
         assert 0 < done.parity.chords < LIMIT
         assert load_contract(done.directory).decoding["chords"] == "planned"
         session = StepSession(load_contract(done.directory))
         assert not compare(tiny_lstm(1), session, steps=20, chords=tiny_chords(seed=1)).ok
 
+    def test_the_chooser_of_an_exported_model_is_taken_as_it_is(self, checkpoint: Path, chords: Path, tmp_path: Path) -> None:
+        """So that a model that was trained on keeps the chords of the one that it comes from."""
+        first = export_model(checkpoint, "first", tmp_path, chords=str(chords), weights=FLOAT32).directory
+        second = export_model(checkpoint, "second", tmp_path, chords=str(first), weights=FLOAT32).directory
+        assert (second / "chords.onnx").read_bytes() == (first / "chords.onnx").read_bytes()
+        assert load_contract(second).decoding["chords"] == "planned"
+
+    def test_a_model_without_a_chooser_has_none_to_give(self, checkpoint: Path, tmp_path: Path) -> None:
+        plain = export_model(checkpoint, "plain", tmp_path, weights=FLOAT32).directory
+        with pytest.raises(ModelError, match="has no chord chooser to take"):
+            export_model(checkpoint, "tiny", tmp_path, chords=str(plain), weights=FLOAT32)
+
     @pytest.mark.parametrize("content", [{"weights": {}, "sizes": {"width": 8}}, {"sizes": {"depth": 1}}, {}])
     def test_no_chord_chooser(self, checkpoint: Path, tmp_path: Path, content: object) -> None:
         torch.save(content, tmp_path / "x.pt")
         with pytest.raises(ModelError, match=r"x\.pt: not a checkpoint of this version's chord chooser"):
-            export_model(checkpoint, "tiny", tmp_path, chords=tmp_path / "x.pt", weights=FLOAT32)
+            export_model(checkpoint, "tiny", tmp_path, chords=str(tmp_path / "x.pt"), weights=FLOAT32)
 
 
 class TestWriting:

@@ -16,8 +16,8 @@ from livegen.core.errors import InputError
 from livegen.generators.contract import FLOAT32, INT8
 from livegen.generators.model_files import load_contract
 from livegen.generators.session import StepSession
-from models.checkpoint import save
-from models.dataset import Batch, example_of, stack, style_weights
+from models.networks.checkpoint import save
+from models.takes.dataset import Batch, example_of, stack, style_weights
 
 MAKERS = {"lstm": lambda: tiny_lstm(2), "transformer": tiny_transformer}
 

@@ -40,7 +40,7 @@ from livegen.generators.contract import CHORD_CLASSES, GIVEN, INT8
 from livegen.generators.contract_reader import parse_contract
 from livegen.generators.model_files import find_model, list_models, load_contract
 from livegen.generators.session import StepSession
-from models.network import GIVEN as MODELS_GIVEN
+from models.networks.blocks import GIVEN as MODELS_GIVEN
 
 
 @pytest.fixture(scope="module")

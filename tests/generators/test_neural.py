@@ -28,6 +28,7 @@ from livegen.core.events import Off, On, Part, PlayerEvent, Tick
 from livegen.core.harmony import QUALITIES
 from livegen.core.plans import Plan, PlanRequest, Sampling
 from livegen.core.stream import parts_class
+from livegen.generators.guidance import guided
 from livegen.generators.model_files import load_contract
 from livegen.generators.neural import Context, NeuralGenerator, open_neural
 from livegen.generators.protocol import Generator
@@ -253,6 +254,42 @@ class TestStyle:
         assert np.array_equal(hidden[0], hidden[1])
         assert not np.array_equal(hidden[0], hidden[2])
         assert not np.array_equal(hidden[2], hidden[3])
+
+
+    def test_guidance_plays_up_what_the_style_changes(self) -> None:
+        styled, plain = np.float32([0.0, 2.0, -1.0]), np.float32([0.0, 1.0, 1.0])
+        both = np.stack([styled, plain])
+        assert np.array_equal(guided(both, 1.0), styled)
+        assert np.array_equal(guided(both, 0.0), plain)
+        assert np.array_equal(guided(both, 3.0), np.float32([0.0, 4.0, -5.0]))
+        assert np.array_equal(guided(styled[np.newaxis], 3.0), styled)
+
+    def test_without_any_guidance_a_style_is_none(self, fresh: NeuralGenerator) -> None:
+        def played(style: tuple[tuple[str, float], ...], guidance: float) -> list[Plan]:
+            fresh.reset()
+            plans = []
+            for index in range(3):
+                plans.append(fresh.plan(request_for(index, opening=True, style=style, guidance=guidance)))
+                for event in phrase(2, index, start_ns=index * S):
+                    fresh.observe(event)
+            return plans
+
+        assert played((("a", 1.0),), 0.0) == played((), 2.0)
+        assert len({tuple(played((("a", 1.0),), guidance)) for guidance in (0.0, 1.0, 30.0)}) == 3
+
+    def test_guidance_may_begin_and_end_at_any_time(self, fresh: NeuralGenerator) -> None:
+        """The second hearing goes on from the first, and what is not guided is drawn as ever."""
+        for event in phrase(4):
+            fresh.observe(event)
+        before = fresh.snapshot()
+        plain = fresh.plan(request_for(1, opening=True))
+        fresh.restore(before)
+        fresh.plan(request_for(1, opening=True, style=(("b", 1.0),), guidance=2.0))
+        assert len(fresh.snapshot().style) == 2
+        fresh.plan(request_for(2, guidance=2.0))
+        fresh.restore(before)
+        assert len(fresh.snapshot().style) == 1
+        assert fresh.plan(request_for(1, opening=True)) == plain
 
 
 class TestStream:

@@ -10,8 +10,12 @@ import pytest
 
 from livegen.core.midi import NoteOff, NoteOn
 from livegen.core.parameters import build_registry
-from models import accompaniment
-from models.accompaniment import (
+from models.baselines.opponents import opponents
+from models.baselines.rules import HoldTonic
+from models.corpora.piece import Piece, PieceNote
+from models.pool import each
+from models.scoring import accompaniment
+from models.scoring.accompaniment import (
     ARRANGER,
     LENGTH_ENTROPY,
     MEASURES,
@@ -26,10 +30,6 @@ from models.accompaniment import (
     sampled,
     written,
 )
-from models.baselines.opponents import opponents
-from models.baselines.rules import HoldTonic
-from models.corpora.piece import Piece, PieceNote
-from models.pool import each
 
 BAR = 96
 ACCOMPANY = build_registry().defaults().with_changes({"mode": "accompany"})[0]

@@ -12,13 +12,13 @@ from livegen.core.events import Part
 from livegen.core.harmony import ChordSymbol
 from livegen.core.midi import NoteOn
 from livegen.core.parameters import build_registry
-from models import curves, perturbations
-from models.accompaniment import ARRANGER, Accompaniment, Song, opening
-from models.adaptation import adaptation
 from models.baselines.opponents import opponents
 from models.corpora.piece import ChordSpan, Piece, PieceNote
-from models.curves import HITS, SOUNDING, Stretch, aligned, beat_counts, beats_until_back, relative
-from models.metrics import melody_frames
+from models.scoring import curves, perturbations
+from models.scoring.accompaniment import ARRANGER, Accompaniment, Song, opening
+from models.scoring.adaptation import adaptation
+from models.scoring.curves import HITS, SOUNDING, Stretch, aligned, beat_counts, beats_until_back, relative
+from models.scoring.metrics import melody_frames
 
 BEAT, BAR = 24, 96
 C, E, G, B = 60, 64, 67, 71

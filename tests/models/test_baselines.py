@@ -16,7 +16,6 @@ from livegen.core.events import Off, On, Part, Tick
 from livegen.core.harmony import NO_CHORD, ChordSymbol
 from livegen.core.plans import Plan, PlanRequest, check_plan
 from livegen.generators.protocol import Generator
-from models.accompaniment import opening
 from models.baselines import ridge
 from models.baselines.heard import REMEMBERED, TRIADS, Heard, best_triad
 from models.baselines.opponents import RULES, opponents
@@ -24,7 +23,8 @@ from models.baselines.oracle import CHORDS, Oracle, best_chords
 from models.baselines.ridge import Ridge, RidgeRule, fit, fit_by_corpus
 from models.baselines.rules import Chaser, HoldTonic, LastBar, RandomInKey, Rule, Silence, estimated_key
 from models.corpora.piece import Piece, PieceNote
-from models.metrics import melody_frames
+from models.scoring.accompaniment import opening
+from models.scoring.metrics import melody_frames
 
 C, D, E, F, G, A, B = 60, 62, 64, 65, 67, 69, 71
 BEAT, BAR = 24, 96

@@ -12,8 +12,8 @@ from support.tiny_models import copy_of, edit_contract, export_model_of, tiny_ls
 
 from export.random_events import random_rows
 from livegen.core.errors import ModelError
-from models.bundled import WEIGHTS_FILE, weights_from_bundle
-from models.checkpoint import Model
+from models.networks.bundled import WEIGHTS_FILE, weights_from_bundle
+from models.networks.checkpoint import Model
 
 MAKERS = {"lstm": lambda: tiny_lstm(2), "transformer": tiny_transformer}
 

@@ -9,8 +9,8 @@ from hypothesis import strategies as st
 from support.laws import law
 
 from livegen.core.events import Part
-from models.casting import Turn, notes_by_window, window_bounds
 from models.corpora.piece import PieceNote
+from models.takes.casting import Turn, notes_by_window, window_bounds
 
 BOTH = frozenset({Part.CHORDS, Part.BASS})
 starts = st.integers(0, 500)

@@ -9,11 +9,11 @@ import torch
 from livegen.core.events import PULSES_PER_BEAT
 from livegen.core.harmonic_memory import CHANNELS, PLACES
 from livegen.core.harmony import QUALITIES, ChordSymbol
-from models.chord_lessons import VARIANTS, erring, lessons, modulating
 from models.chord_training import NONE, Lessons, Owned, Songs, measures, played, written_past
-from models.chords import CLASSES, ChordNet, chord_class, chord_of_class, chord_tones, lesson
 from models.corpora.piece import ChordSpan, Piece, PieceNote
+from models.networks.chords import CLASSES, ChordNet, chord_class, chord_of_class, chord_tones, lesson
 from models.progress import Progress
+from models.takes.chord_lessons import VARIANTS, erring, lessons, modulating
 
 BEAT = PULSES_PER_BEAT
 RECIPE = {

@@ -10,12 +10,12 @@ from livegen.core.harmony import NO_CHORD, ChordSymbol
 from livegen.core.parameters import Settings, build_registry
 from livegen.core.plans import Plan, PlanRequest
 from livegen.generators.band import Band
-from models import continuation
-from models.continuation import BARS, Task, styled, tasks
 from models.corpora.piece import Piece, PieceNote
-from models.human_interval import compared
-from models.music_measures import MEASURES
 from models.questions.continuation import PROMPT_AGAIN, plots, tables
+from models.scoring import continuation
+from models.scoring.continuation import BARS, Task, styled, tasks
+from models.scoring.human_interval import compared
+from models.scoring.music_measures import MEASURES
 
 BAR = 96
 SETTINGS = build_registry(("a", "b")).defaults()

@@ -15,11 +15,11 @@ from livegen.core.events import PULSES_PER_BEAT, Note, PlayerEvent
 from livegen.core.harmony import NO_CHORD
 from livegen.core.parameters import Parameter, Registry, Settings, build_registry
 from livegen.core.plans import Plan, PlanRequest
-from models import controls
-from models.continuation import BARS, Task, tasks
-from models.controls import KNOBS, VALUES, Knob, drawn_entropy, spearman, swept
 from models.corpora.piece import Piece, PieceNote
 from models.questions.controls import plots, tables
+from models.scoring import controls
+from models.scoring.continuation import BARS, Task, tasks
+from models.scoring.controls import KNOBS, VALUES, Knob, drawn_entropy, spearman, swept
 
 SETTINGS = build_registry().defaults()
 numbers = st.lists(st.floats(-100, 100), min_size=3, max_size=20)

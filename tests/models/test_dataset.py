@@ -15,7 +15,8 @@ from livegen.core.errors import InputError
 from livegen.core.events import Part
 from livegen.core.stream import decode
 from models.corpora.piece import ChordSpan, Piece, PieceNote
-from models.dataset import (
+from models.networks.blocks import GIVEN
+from models.takes.dataset import (
     Batch,
     Rows,
     Takes,
@@ -27,8 +28,7 @@ from models.dataset import (
     targets_and_given,
     transpose,
 )
-from models.network import GIVEN
-from models.roles import HARMONY, Staging, Take, accompany, respond
+from models.takes.roles import HARMONY, Staging, Take, accompany, respond
 
 law = settings(deadline=None, max_examples=30, suppress_health_check=[HealthCheck.function_scoped_fixture])
 STYLES = ("pop", "jazz")

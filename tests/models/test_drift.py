@@ -11,11 +11,11 @@ import pytest
 from livegen.core.events import Part
 from livegen.core.harmony import ChordSymbol
 from livegen.core.parameters import build_registry
-from models import drift
-from models.accompaniment import ARRANGER, Accompaniment, Song, opening
 from models.baselines.opponents import opponents
 from models.corpora.piece import ChordSpan, Piece, PieceNote
-from models.drift import Take, bars_of, joined, medley, repetition, ten_minutes
+from models.scoring import drift
+from models.scoring.accompaniment import ARRANGER, Accompaniment, Song, opening
+from models.scoring.drift import Take, bars_of, joined, medley, repetition, ten_minutes
 
 BEAT, BAR = 24, 96
 ACCOMPANY = build_registry().defaults().with_changes({"mode": "accompany"})[0]

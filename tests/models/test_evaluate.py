@@ -23,19 +23,20 @@ from livegen.core.plans import PlanRequest
 from livegen.generators import window
 from livegen.generators.model_files import load_contract
 from livegen.generators.neural import open_neural
-from models import controls, evaluate, metrics
+from models import evaluate
 from models.baselines.rules import HoldTonic
 from models.corpora.piece import ChordSpan, Piece, PieceNote
 from models.corpora.registry import split
 from models.evaluate import QUESTIONS, chosen_questions, corpora_of, main, parts_of, without_nan
-from models.question import Context, limited
 from models.questions import adaptation, drift, styles
 from models.questions import controls as questions_controls
+from models.questions.question import Context, limited
+from models.reporting.tables import Table, figure, interval, yes
+from models.scoring import controls, metrics
+from models.scoring.subject import MARKOV, fresh_markov, fresh_model, open_subjects, settings_of
 from models.sharding.build import build
 from models.sharding.collection import Shards
 from models.shards import open_pieces
-from models.subject import MARKOV, fresh_markov, fresh_model, open_subjects, settings_of
-from models.tables import Table, figure, interval, yes
 from models.training.recipe import read_recipe
 
 ACCOMPANY = build_registry().defaults().with_changes({"mode": "accompany"})[0]

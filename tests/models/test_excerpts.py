@@ -12,7 +12,7 @@ from support.pieces import pieces, seeds
 from livegen.core.events import Part
 from livegen.core.harmony import NO_CHORD, ChordSymbol
 from models.corpora.piece import ChordSpan, Piece, PieceNote
-from models.excerpts import chord_at, cut, excerpt, length_of, onsets_before
+from models.takes.excerpts import chord_at, cut, excerpt, length_of, onsets_before
 
 law = settings(deadline=None, max_examples=50)
 

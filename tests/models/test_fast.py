@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import Tensor, nn
 
-from models.fast import LSTM, Dropout, RMSNorm, rotate, summed_lookup, windowed_attention
+from models.networks.fast import LSTM, Dropout, RMSNorm, rotate, summed_lookup, windowed_attention
 
 
 @pytest.fixture(autouse=True)

@@ -12,7 +12,7 @@ from livegen.core import vocabulary as v
 from livegen.core.errors import InputError
 from livegen.core.events import Event, Note, Off, On, Part, Tick
 from livegen.core.stream import StreamEncoder
-from models.fast_rows import encode_events
+from models.takes.fast_rows import encode_events
 
 BASS = frozenset({Part.BASS})
 

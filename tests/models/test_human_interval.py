@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from models.human_interval import compared, human_interval, verdict, with_interval
+from models.scoring.human_interval import compared, human_interval, verdict, with_interval
 
 law = settings(deadline=None, max_examples=25)
 samples = st.lists(st.floats(-100, 100), min_size=2, max_size=30)

@@ -13,13 +13,13 @@ from support.tiny_models import export_tiny, tiny_lstm
 
 from livegen.core import vocabulary as v
 from livegen.generators.ngram import Ngram
-from models import likelihood
 from models.corpora.piece import Piece
-from models.dataset import held_out_takes, hide_history, targets_and_given
-from models.likelihood import UNIFORM, TakeScores
-from models.losses import Score, field_nats, score_of
+from models.networks.losses import Score, field_nats, score_of
 from models.questions.likelihood import findings, plots, tables
-from models.subject import MARKOV, Subject, open_subjects
+from models.scoring import likelihood
+from models.scoring.likelihood import UNIFORM, TakeScores
+from models.scoring.subject import MARKOV, Subject, open_subjects
+from models.takes.dataset import held_out_takes, hide_history, targets_and_given
 
 STYLE = np.array([[0.0, 1.0]], dtype=np.float32)
 

@@ -12,9 +12,9 @@ from support.tiny_models import tiny_lstm
 
 from livegen.core import vocabulary as v
 from models.corpora.piece import Piece
-from models.dataset import held_out_takes, targets_and_given
-from models.losses import TALLY, Score, field_nats, score_of, tally_of, weighted_sum
-from models.lstm import LSTMModel
+from models.networks.losses import TALLY, Score, field_nats, score_of, tally_of, weighted_sum
+from models.networks.lstm import LSTMModel
+from models.takes.dataset import held_out_takes, targets_and_given
 
 
 @pytest.fixture

@@ -20,9 +20,9 @@ from livegen.generators.markov import load_table, save_table
 from livegen.generators.ngram import SHAPES, Memory, Ngram
 from models import markov
 from models.corpora.piece import Piece
-from models.dataset import held_out_takes, transpose
 from models.markov import fit, score
 from models.sharding.build import build
+from models.takes.dataset import held_out_takes, transpose
 from models.training.recipe import read_recipe
 
 law = settings(deadline=None, max_examples=50, suppress_health_check=[HealthCheck.function_scoped_fixture])

@@ -9,8 +9,8 @@ from hypothesis import strategies as st
 from support.laws import law
 
 from livegen.core.harmony import NO_CHORD, ChordSymbol
-from models import metrics
-from models.metrics import harmony_frames, melody_frames
+from models.scoring import metrics
+from models.scoring.metrics import harmony_frames, melody_frames
 
 C, D, E, F, G, A, B = 60, 62, 64, 65, 67, 69, 71
 BEAT = 24

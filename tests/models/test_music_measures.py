@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from livegen.core.harmony import NO_CHORD, ChordSymbol
 from models.corpora.piece import PieceNote
-from models.music_measures import (
+from models.scoring.music_measures import (
     MEASURES,
     Stretch,
     entropy_bits,

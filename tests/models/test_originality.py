@@ -10,9 +10,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from models import originality
 from models.corpora.piece import PieceNote
-from models.originality import LENGTHS, MEASURES, Index, items
+from models.scoring import originality
+from models.scoring.originality import LENGTHS, MEASURES, Index, items
 
 law = settings(deadline=None, max_examples=50)
 lines = st.lists(st.lists(st.integers(0, 2), max_size=30), max_size=5)

@@ -14,10 +14,10 @@ from support.tiny_models import STYLES, tiny_lstm
 
 from livegen.core import vocabulary as v
 from models.corpora.piece import Piece
-from models.dataset import Batch, encode, example_of, stack
-from models.lstm import LSTMModel
-from models.own_history import draw_classes, own_history
-from models.roles import HARMONY, Staging, accompany
+from models.networks.lstm import LSTMModel
+from models.takes.dataset import Batch, encode, example_of, stack
+from models.takes.own_history import draw_classes, own_history
+from models.takes.roles import HARMONY, Staging, accompany
 
 LENGTH = 90
 OWN = [v.COLUMN[name] for name in ("root", "quality", "pitch")]

@@ -13,8 +13,8 @@ from livegen.core.director import REST_BEATS, answer_start
 from livegen.core.events import Part
 from livegen.core.transport import Transport
 from models.corpora.piece import Piece, PieceNote
-from models.excerpts import length_of
-from models.passing import Stretch, first_window, heard_out, last_end, passing, phrase_starts, released, stints, within
+from models.takes.excerpts import length_of
+from models.takes.passing import Stretch, first_window, heard_out, last_end, passing, phrase_starts, released, stints, within
 
 law = settings(deadline=None, max_examples=50)
 BASS = frozenset({Part.BASS})

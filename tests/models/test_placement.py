@@ -16,9 +16,9 @@ import torch
 from livegen.core import vocabulary as v
 from livegen.core.errors import InputError
 from models import placement
-from models.checkpoint import build
+from models.networks.checkpoint import build
 from models.placement import RECIPES, STYLES, Recipe, batches, main, moved, nats_of, placed, rows_of, score, units_of
-from models.placement_data import read_sets
+from models.scoring.placement_data import read_sets
 
 GRID = [[[60, 55, 52, 48], [60, 55, 52, 48], [-1, 55, 53, 48]]]
 FRAMES = [[[48, 60], [], [52, 60, 64]]]

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from models.plots import COLOURS, HEIGHT, WIDTH, Plot, bars, interval_of, lines, shades
+from models.reporting.plots import COLOURS, HEIGHT, WIDTH, Plot, bars, interval_of, lines, shades
 
 SVG = "{http://www.w3.org/2000/svg}"
 law = settings(deadline=None, max_examples=40)

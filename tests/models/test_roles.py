@@ -14,7 +14,7 @@ from support.pieces import notes_of, pieces, seeds, stagings, windows
 from livegen.core.errors import InputError
 from livegen.core.events import Note, On, Part
 from models.corpora.piece import Piece, PieceNote
-from models.roles import (
+from models.takes.roles import (
     HARMONY,
     LEAD,
     ROLES,

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from support.pieces import melodies, seeds
 
 from models.corpora.piece import PieceNote
-from models.slips import Slips, slipped
+from models.takes.slips import Slips, slipped
 
 law = settings(deadline=None, max_examples=50)
 LINE = tuple(PieceNote(24 * beat, 60, 24, 80) for beat in range(1000))

@@ -8,8 +8,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from support.pieces import ramps
 
-from models.slips import Slips
-from models.staging import FREE_SHARE, LOOKAHEADS, Clock, Ramp, draw_staging
+from models.takes.slips import Slips
+from models.takes.staging import FREE_SHARE, LOOKAHEADS, Clock, Ramp, draw_staging
 
 law = settings(deadline=None, max_examples=50)
 clocks = st.builds(Clock, st.floats(10, 400), st.none() | ramps, st.integers(1, 3000))

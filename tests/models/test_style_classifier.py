@@ -12,11 +12,11 @@ from hypothesis import strategies as st
 
 from livegen.core.events import Part
 from models.corpora.piece import Piece, PieceNote
-from models.metrics import mean
-from models.music_measures import Stretch
 from models.questions.styles import changes, human_examples, plots, tables
-from models.style_classifier import confusion, fitted
-from models.style_features import harmony_features, lead_features
+from models.scoring.metrics import mean
+from models.scoring.music_measures import Stretch
+from models.scoring.style_classifier import confusion, fitted
+from models.scoring.style_features import harmony_features, lead_features
 
 law = settings(deadline=None, max_examples=30)
 stretches = st.lists(

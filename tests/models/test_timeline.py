@@ -14,13 +14,13 @@ from support.pieces import pieces, seeds, stagings, windows
 
 from livegen.core.events import Chord, End, Event, Note, Off, On, Part, Tick
 from livegen.core.harmony import ChordSymbol
-from models.casting import Cast, Turn
 from models.corpora.piece import ChordSpan, Piece, PieceNote
-from models.excerpts import length_of
-from models.roles import ROLES, accompany
-from models.slips import Slips
-from models.staging import Ramp, Staging
-from models.timeline import HARMONY, Take, perform
+from models.takes.casting import Cast, Turn
+from models.takes.excerpts import length_of
+from models.takes.roles import ROLES, accompany
+from models.takes.slips import Slips
+from models.takes.staging import Ramp, Staging
+from models.takes.timeline import HARMONY, Take, perform
 
 law = settings(deadline=None, max_examples=30)
 

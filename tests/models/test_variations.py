@@ -14,8 +14,8 @@ from support.pieces import pieces, seeds
 from livegen.core.events import Part
 from livegen.generators.drums import KICK
 from models.corpora.piece import Piece, PieceNote
-from models.excerpts import chord_at, length_of
-from models.variations import MODULATION_SHARE, in_thirds, modulated, rendered_anew, varied, with_drums, with_melody_moved
+from models.takes.excerpts import chord_at, length_of
+from models.takes.variations import MODULATION_SHARE, in_thirds, modulated, rendered_anew, varied, with_drums, with_melody_moved
 
 law = settings(deadline=None, max_examples=50)
 

@@ -10,9 +10,9 @@ from hypothesis import strategies as st
 from livegen.core.events import Chord, End, Event, Note, Part, Tick
 from livegen.core.harmony import ChordSymbol
 from models.corpora.piece import ChordSpan, Piece, PieceNote
-from models.slips import Slips
-from models.staging import LOOKAHEADS, Ramp, Staging
-from models.timeline import HARMONY, Take
+from models.takes.slips import Slips
+from models.takes.staging import LOOKAHEADS, Ramp, Staging
+from models.takes.timeline import HARMONY, Take
 
 seeds = st.integers(0, 2**32)
 

@@ -16,10 +16,10 @@ from onnx import numpy_helper
 
 from export.bundle import export_model
 from livegen.generators.contract import FLOAT32
-from models.checkpoint import Model, save
-from models.chords import ChordNet
-from models.lstm import LSTMConfig, LSTMModel
-from models.transformer import TransformerConfig, TransformerModel
+from models.networks.checkpoint import Model, save
+from models.networks.chords import ChordNet
+from models.networks.lstm import LSTMConfig, LSTMModel
+from models.networks.transformer import TransformerConfig, TransformerModel
 
 STYLES = ("a", "b")
 LAYERS = (1, 2)
@@ -69,7 +69,7 @@ def export_model_of(
     save(model, checkpoint, **extra)
     if chords is not None:
         torch.save({"weights": chords.state_dict(), "sizes": {"width": chords.width}}, chords_checkpoint)
-    given = chords_checkpoint if chords is not None else None
+    given = str(chords_checkpoint) if chords is not None else None
     return export_model(checkpoint, name, base / "models", chords=given, weights=weights).directory
 
 

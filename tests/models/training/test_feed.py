@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from models.corpora.piece import Piece
-from models.dataset import Batch, Takes
+from models.takes.dataset import Batch, Takes
 from models.training.feed import Steps, feed
 
 

@@ -12,7 +12,7 @@ from support.tiny_models import tiny_chords
 
 from export.bundle import export_model
 from livegen.generators.model_files import load_contract
-from models.checkpoint import load
+from models.networks.checkpoint import load
 from models.train import main
 from models.training.journal import read_log
 from models.training.recipe import read_recipe
@@ -46,7 +46,7 @@ def test_from_an_exported_model_to_one_that_the_stage_takes(finished: Path, corp
     """Export with a chord chooser, train on with a folder of MIDI, export again; the chooser stays behind."""
     net = tiny_chords()
     torch.save({"weights": net.state_dict(), "sizes": {"width": net.width}}, tmp_path / "chords.pt")
-    export_model(finished / "best.pt", "tiny", tmp_path / "models", chords=tmp_path / "chords.pt")
+    export_model(finished / "best.pt", "tiny", tmp_path / "models", chords=str(tmp_path / "chords.pt"))
     assert load_contract(tmp_path / "models" / "tiny").decoding["chords"] == "planned"
     mine = tmp_path / "music"
     mine.mkdir()

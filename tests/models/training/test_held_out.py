@@ -8,7 +8,7 @@ import torch
 
 from livegen.core import vocabulary as v
 from models.corpora.piece import Piece
-from models.dataset import Batch
+from models.takes.dataset import Batch
 from models.training.held_out import validation_batches
 
 STYLES = ("pop", "jazz")

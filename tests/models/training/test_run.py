@@ -16,9 +16,9 @@ import pytest
 import torch
 
 from livegen.core.errors import InputError
-from models.checkpoint import build, load
 from models.corpora.piece import Piece
 from models.corpora.registry import STYLES, load_corpora
+from models.networks.checkpoint import build, load
 from models.train import main
 from models.training.data import divide
 from models.training.journal import read_log
