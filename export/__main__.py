@@ -41,7 +41,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("checkpoint", type=Path, help="what the training wrote")
     parser.add_argument("--name", required=True, help="name of the model, and of its directory")
     parser.add_argument("--out", type=Path, default=bundled_directory(), help="where the directory goes (default: %(default)s)")
-    parser.add_argument("--chords", help="who plans the chords: a chord chooser's checkpoint, or a model to take its chooser from")
+    parser.add_argument("--chords", help="who plans the chords: a chord chooser's checkpoint, or a model whose own is taken")
     parser.add_argument(
         "--weights", choices=(INT8, FLOAT32), default=INT8, help="how the step's matrices are stored (default: %(default)s)"
     )

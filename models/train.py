@@ -1,8 +1,9 @@
 """Train a model, or train one on.
 
-`python -m models.train RECIPE --data DIR` trains a recipe; `python -m models.train finetune --data DIR --from NAME` trains a
-finished model on other music. Under `torchrun` the processes share the work of one run. Each writes `RUNS/NAME/best.pt` (lowest
-validation nats a note: what is exported), `last.pt` (to go on from with `--resume`), `log.jsonl` and scalars for TensorBoard.
+`python -m models.train RECIPE --data DIR` trains a recipe, which may begin `--from` a model of its sizes; `python -m
+models.train finetune --data DIR --from NAME` trains a finished model on other music. Under `torchrun` the processes share the
+work of one run. Each run writes `RUNS/NAME/best.pt` (lowest validation nats a note: what is exported), `last.pt` (to go on
+from with `--resume`), `log.jsonl` and scalars for TensorBoard.
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ from livegen.core.errors import InputError, ModelError
 from models.corpora.registry import STYLES
 from models.networks.checkpoint import build, parameter_count
 from models.training.data import divide, read_pieces
-from models.training.finetune import FINETUNE, prepare
+from models.training.finetune import FINETUNE, begin_from, prepare
 from models.training.ranks import Ranks, joined
 from models.training.recipe import read_recipe
 from models.training.run import Run, Settings
@@ -49,6 +50,8 @@ def _train(options: argparse.Namespace, ranks: Ranks) -> None:
         recipe = read_recipe(options.recipe)
         torch.manual_seed(recipe["seed"])
         model = build(recipe["model"], STYLES)
+        if options.base is not None:
+            model, recipe["base"] = begin_from(options.base, model), options.base
         data = divide(read_pieces(options.data, list(recipe["data"]["weights"])))
     settings = Settings(options.runs / recipe["name"], options.workers, 60.0 * options.save_every)
     run = Run(recipe, model, data, ranks, settings)
@@ -77,8 +80,14 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--save-every", type=float, default=5.0, metavar="MINUTES", help="write last.pt so often (%(default)s)")
     parser.add_argument("--resume", action="store_true", help="go on from last.pt")
+    parser.add_argument(
+        "--from",
+        dest="base",
+        metavar="MODEL",
+        help=f"begin with its weights (a recipe may, {FINETUNE} must): a bundled model, the directory of an exported one, or a "
+        "checkpoint",
+    )
     tuning = parser.add_argument_group(FINETUNE)
-    tuning.add_argument("--from", dest="base", help="a bundled model, the directory of an exported one, or a checkpoint")
     tuning.add_argument("--steps", type=int, default=300, help="at the most (%(default)s)")
     tuning.add_argument("--name", default=FINETUNE, help="of the run (%(default)s)")
     return parser

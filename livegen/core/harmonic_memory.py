@@ -34,8 +34,12 @@ MEMORY_BEATS = 256
 HELD_BEATS = 8
 """How long a chord has been held is told apart up to here."""
 
-CHANNELS = len(FADING_BEATS) + LAST_NOTES + 1 + 2 * len(LAGS_BARS) + 2
-"""Rows of `Features.heard`: fading counts, last notes, keys down, memory, the agent's last chord and its root."""
+LATELY_BEATS: tuple[int, ...] = (2, 4, 8)
+"""So many of the last beats are compared with all before them in search of a change of key."""
+
+CHANNELS = len(FADING_BEATS) + LAST_NOTES + 1 + 2 * len(LAGS_BARS) + len(LATELY_BEATS) + 2
+"""Rows of `Features.heard`: fading counts, last notes, keys down, memory of the form, what was heard before in the key of now,
+the agent's last chord and its root."""
 
 OWN_CHANNELS = (CHANNELS - 2, CHANNELS - 1)
 """The two rows that are of the agent."""
@@ -44,10 +48,10 @@ MAX_BEATS_PER_BAR = 12
 AGES: tuple[tuple[int, int], ...] = ((1, 4), (2, 5), (2, 6), (3, 6))
 """Pairs of `FADING_BEATS` whose likeness is told: where lately is unlike before, the key has changed."""
 
-PLACES = 3 + len(AGES) + 2 * len(LAGS_BARS) + 2 * MAX_BEATS_PER_BAR + 1 + HELD_BEATS + 1
-"""Length of `Features.place`: amounts heard, likeness of lately to before, likeness of the form at each lag and whether it
-was in another key, beat in the bar, beats in a bar, lookahead in beats, how long the chord has been held (one-hot, 0 for "no
-chord yet")."""
+PLACES = 3 + len(AGES) + len(LATELY_BEATS) + 2 * len(LAGS_BARS) + 2 * MAX_BEATS_PER_BAR + 1 + HELD_BEATS + 1
+"""Length of `Features.place`: amounts heard, likeness of lately to before, how likely the key is kept, likeness of the form at
+each lag and whether it was in another key, beat in the bar, beats in a bar, lookahead in beats, how long the chord has been
+held (one-hot, 0 for "no chord yet")."""
 
 FREE_TEMPO_BPM = 120.0
 """In playing without a beat, half a second counts as one."""
@@ -56,6 +60,10 @@ _AMOUNTS = (1, 3, 5)
 _TURNS = (np.arange(12) - np.arange(12)[:, np.newaxis]) % 12
 """Row k is where each pitch class came from, if all were moved up by k."""
 _IN_KEY = 0.05
+_KEY_KEPT = 0.9
+"""How likely the key is what it was, before lately is looked at."""
+_UNHEARD = 0.15
+"""How many notes each pitch class is given that has not been heard."""
 _SHARE_FLOOR = 0.3
 _EARLY_PULSES = 2
 """A note that is played so little ahead of the beat belongs to the beat."""
@@ -175,6 +183,13 @@ class HarmonicMemory:
             self.counts[lately] @ self.counts[before] / lengths[lately] / lengths[before] for lately, before in AGES
         ]
         place_at = 3 + len(AGES)
+        memory = row + 2 * len(LAGS_BARS)
+        newest = _beat(self.at if self.at is not None else window)
+        for index, beats in enumerate(LATELY_BEATS):
+            lately = self.beats[(newest - np.arange(beats)) % MEMORY_BEATS].sum(axis=0)
+            kept, before = _in_key_of(lately, np.maximum(self.counts[-1] - lately, 0.0))
+            heard[memory + index], place[place_at + index] = before, kept
+        place_at += len(LATELY_BEATS)
         lags = len(LAGS_BARS)
         likeness, moved = place[place_at : place_at + lags], place[place_at + lags : place_at + 2 * lags]
         self._remember(heard[row : row + 2 * lags], likeness, moved, window, bar)
@@ -222,6 +237,19 @@ def _alike(lately: npt.NDArray[np.uint8], once: npt.NDArray[np.uint8], beats_per
     alike: npt.NDArray[np.float64] = common / np.maximum(union, 0.5)
     alike[0] += _IN_KEY
     return np.minimum(alike, 1.0)
+
+
+def _in_key_of(lately: npt.NDArray[np.uint64], before: npt.NDArray[np.float64]) -> tuple[float, npt.NDArray[np.float64]]:
+    """How likely the key is still the same, and the shares of what was heard before, moved to where it likely is by now.
+
+    By Bayes' rule over the twelve transpositions: how well the notes of lately fit those of before, so moved.
+    """
+    shares = (before + _UNHEARD) / (before.sum() + 12 * _UNHEARD)
+    fits: npt.NDArray[np.float64] = np.log(shares)[_TURNS] @ lately  # [12 semitones up]
+    fits[0] += math.log(_KEY_KEPT / (1 - _KEY_KEPT) * 11)
+    likely = np.exp(fits - fits.max())
+    likely /= likely.sum()
+    return float(likely[0]), likely @ (before / (before.sum() + _SHARE_FLOOR))[_TURNS]
 
 
 def own_chord(heard: Floats, place: Floats, chord: ChordSymbol, held_beats: int) -> None:

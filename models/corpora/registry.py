@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Protocol, overload, runtime_checkable
@@ -68,8 +69,14 @@ def corpus_of(name: str, root: Path) -> Corpus:
 
 
 def corpora_in(root: Path) -> list[str]:
-    """The names of the known corpora whose folders are in `root`; where there are none, of the folder itself."""
-    return [name for name, corpus in CORPORA.items() if corpus.path(root).is_dir()] or [folder.NAME]
+    """The names of the known corpora whose folders are in `root`; where there are none, of the folder itself.
+
+    Of corpora that share a folder, only those that have works in it, if one has.
+    """
+    paths = {name: corpus.path(root) for name, corpus in CORPORA.items() if corpus.path(root).is_dir()}
+    shared = {path for path, count in Counter(paths.values()).items() if count > 1}
+    full = {name: path for name, path in paths.items() if path in shared and CORPORA[name].works(path)}
+    return [name for name, path in paths.items() if name in full or path not in full.values()] or [folder.NAME]
 
 
 def works_of(corpus: Corpus, root: Path) -> list[Work]:

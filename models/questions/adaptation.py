@@ -13,7 +13,7 @@ from models.reporting.tables import Table, interval
 from models.scoring.accompaniment import RIDGE
 from models.scoring.adaptation import BEFORE, CURVE, adaptation
 
-WORKS = 4
+WORKS = 20
 """Songs of each corpus unless told otherwise: each is played ten times."""
 
 

@@ -66,6 +66,23 @@ def prepare(data: Path, base: str | None, steps: int, name: str) -> tuple[dict[s
     return recipe, model, divide_few(pieces)
 
 
+def begin_from(base: str, fresh: Model) -> Model:
+    """The weights to begin a recipe with, in place of those of the new model `fresh`.
+
+    Args:
+        base: a checkpoint, or the name or directory of an exported model; of the recipe's sizes and styles.
+        fresh: what the recipe would begin with.
+
+    Raises:
+        InputError: it has other sizes or styles.
+        ModelError: as `prepare`.
+    """
+    model, _, _ = _base(base)
+    if model.config != fresh.config:
+        raise InputError(f"{base} is {model.config}, but the recipe begins with {fresh.config}: they must be the same")
+    return model
+
+
 def _base(base: str) -> tuple[Model, dict[str, Any], dict[str, Any]]:
     """The model, how it was trained and how it is decoded."""
     path = Path(base)

@@ -16,6 +16,7 @@ from livegen.core.harmonic_memory import (
     FADING_BEATS,
     LAGS_BARS,
     LAST_NOTES,
+    LATELY_BEATS,
     MEMORY_BEATS,
     OWN_CHANNELS,
     PLACES,
@@ -25,7 +26,7 @@ from livegen.core.harmonic_memory import (
 from livegen.core.harmony import ChordSymbol
 
 NS_PER_PULSE = 500_000_000 // PULSES_PER_BEAT
-LIKENESS = 3 + len(AGES)
+LIKENESS = 3 + len(AGES) + len(LATELY_BEATS)
 MEMORY_ROW = len(FADING_BEATS) + LAST_NOTES + 1
 
 Notes = list[tuple[int, int]]
@@ -122,6 +123,35 @@ def test_what_comes_back_in_another_key_is_remembered_in_the_key_of_now() -> Non
     found = features(notes[:15], 4 * bar - PULSES_PER_BEAT)
     assert found.place[LIKENESS + len(LAGS_BARS) + LAGS_BARS.index(2)] == 1.0
     assert list(np.flatnonzero(found.heard[MEMORY_ROW + 2 * LAGS_BARS.index(2)])) == [(tune[7] + 3) % 12]
+
+
+class TestKey:
+    """Is what is heard lately the key of before, or where has it moved?"""
+
+    SCALE = (60, 62, 64, 65, 67, 69, 71, 72)
+    BELIEF = slice(3 + len(AGES), 3 + len(AGES) + len(LATELY_BEATS))
+    ROWS = slice(MEMORY_ROW + 2 * len(LAGS_BARS), MEMORY_ROW + 2 * len(LAGS_BARS) + len(LATELY_BEATS))
+
+    def played(self, semitones: int) -> Features:
+        """Eight bars of scale, the last of them moved up."""
+        notes = [(12 * step, self.SCALE[step % 8] + (semitones if step >= 56 else 0)) for step in range(64)]
+        return features(notes, 64 * 12 + 6)
+
+    def test_it_is_kept(self) -> None:
+        found = self.played(0)
+        assert (found.place[self.BELIEF] > 0.9).all()
+        assert (found.heard[self.ROWS][:, [1, 3, 6, 8, 10]] < 0.02).all()
+
+    @pytest.mark.parametrize("semitones", [1, 6, 10])
+    def test_it_has_moved_and_with_it_what_was_heard_before(self, semitones: int) -> None:
+        found = self.played(semitones)
+        index = LATELY_BEATS.index(4)
+        assert found.place[self.BELIEF][index] < 0.2
+        moved = found.heard[self.ROWS][index]
+        assert {int(place) for place in np.flatnonzero(moved > 0.05)} == {(note + semitones) % 12 for note in self.SCALE}
+
+    def test_without_a_past_there_is_nothing_to_move(self) -> None:
+        assert not features([], 96).heard[self.ROWS].any()
 
 
 def test_the_memory_forgets_after_a_round() -> None:

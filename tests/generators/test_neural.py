@@ -255,7 +255,6 @@ class TestStyle:
         assert not np.array_equal(hidden[0], hidden[2])
         assert not np.array_equal(hidden[2], hidden[3])
 
-
     def test_guidance_plays_up_what_the_style_changes(self) -> None:
         styled, plain = np.float32([0.0, 2.0, -1.0]), np.float32([0.0, 1.0, 1.0])
         both = np.stack([styled, plain])

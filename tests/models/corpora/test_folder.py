@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -14,7 +15,7 @@ from livegen.core.harmony import ChordSymbol
 from models.corpora import folder
 from models.corpora.beats import GRID_FIT, aligned, find_beats, grid_fit
 from models.corpora.midi_file import read_midi
-from models.corpora.registry import STYLES, corpora_in, corpus_of, load_corpora
+from models.corpora.registry import CORPORA, STYLES, corpora_in, corpus_of, load_corpora
 from models.corpora.source import QuarantinedError, Work
 
 TUNE = (60, 64, 67, 65, 64, 62, 60, 59, 60, 62, 64, 67, 69, 67, 65, 62)
@@ -78,6 +79,14 @@ class TestNames:
         for name in ("mutopia", "irish", "other"):
             (tmp_path / name).mkdir()
         assert corpora_in(tmp_path) == ["irish", "mutopia", "mutopia-scores"]
+
+    def test_of_two_in_one_folder_the_one_without_works_is_left_out(
+        self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        (tmp_path / "mutopia").mkdir()
+        full = replace(CORPORA["mutopia"], works=lambda path: [Work(path / "a.mid", "a", "hymn")])
+        monkeypatch.setitem(CORPORA, "mutopia", full)
+        assert corpora_in(tmp_path) == ["mutopia"]
 
 
 class TestRead:

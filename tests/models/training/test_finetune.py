@@ -58,6 +58,21 @@ def test_from_an_exported_model_to_one_that_the_stage_takes(finished: Path, corp
     assert (contract.name, contract.decoding["chords"]) == ("mine", "drawn")
 
 
+def test_a_recipe_may_begin_from_a_model(finished: Path, corpora: Path, tmp_path: Path) -> None:
+    """It goes on where that model stands, and says so."""
+    options = ["--data", str(corpora), "--runs", str(tmp_path), "--workers", "0"]
+    assert main(["tiny", "--from", str(finished / "best.pt"), *options]) == 0
+    assert read_log(tmp_path / "tiny")[0]["validation"] < read_log(finished)[0]["validation"]
+    assert load(tmp_path / "tiny" / "best.pt")[1]["training"]["recipe"]["base"] == str(finished / "best.pt")
+
+
+def test_a_recipe_does_not_begin_from_a_model_of_other_sizes(
+    finished: Path, corpora: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["edge", "--from", str(finished / "best.pt"), "--data", str(corpora), "--runs", str(tmp_path)]) == 2
+    assert "they must be the same" in capsys.readouterr().err
+
+
 def test_what_it_trains_on_must_be_named(corpora: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["finetune", "--data", str(corpora), "--runs", str(tmp_path)]) == 2
     assert "--from NAME" in capsys.readouterr().err
