@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Mapping
 
+from livegen.core.conductor import ClockState, Conductor
 from livegen.core.director import Director, Stint
 from livegen.core.effects import Answered, Ask, Discard, Effect, GeneratorLost, InputLost, Observe, Overdue, Panic, Send
 from livegen.core.errors import InputError
@@ -16,7 +17,7 @@ from livegen.core.events import Part, PlayerEvent
 from livegen.core.harmony import NO_CHORD, ChordSymbol
 from livegen.core.ledger import Ledger, Owner
 from livegen.core.listener import RESET_CONTROLLERS, SILENCING, Listener
-from livegen.core.midi import SUSTAIN, Control, Message, NoteOff, NoteOn, Other, Realtime, parse, release_all
+from livegen.core.midi import SUSTAIN, Control, Message, NoteOff, NoteOn, Other, Realtime, SongPosition, parse, release_all
 from livegen.core.parameters import Settings
 from livegen.core.planner import Planner
 from livegen.core.plans import Plan
@@ -70,6 +71,8 @@ class Engine:
         self._channels = dict(channels)
         self._listener = Listener()
         self._director = Director()
+        self._conductor = Conductor()
+        self.transport = self._conductor.select(settings.clock_source, self.transport, settings.tempo_bpm, now_ns)
         self._planner = Planner(seed)
         self._schedule = Schedule()
         self._effects: list[Effect] = []
@@ -99,15 +102,18 @@ class Engine:
                 # What is decided but not begun is good music and stays; only what sounds is let go.
                 self._release(Owner.GENERATED, now_ns)
                 self._generator_lost = True
-            case NoteOn() | NoteOff() | Control() | Realtime() | Other():
+            case Realtime() | SongPosition():
+                self._conduct(incoming, now_ns)
+            case NoteOn() | NoteOff() | Control() | Other():
                 self._hear(incoming, now_ns)
 
     def tick(self, now_ns: int) -> list[Effect]:
         """Everything that is to be done by `now_ns`, in order."""
         self._planner.begun(self.transport.whole_pulse_at(now_ns))
         self._play_until(now_ns)
-        had_stint = self._director.stint
-        stint = self._director.update(self._listener, self.settings, self.transport, now_ns)
+        had_stint, stint = self._director.stint, None
+        if self._conductor.running:
+            stint = self._director.update(self._listener, self.settings, self.transport, now_ns)
         if stint is None and had_stint is not None:
             self._stop_planning(now_ns)
         overdue = self._planner.open_requests() if self._generator_lost else []
@@ -139,6 +145,22 @@ class Engine:
         self._panic(now_ns)
         effects, self._effects = self._effects, []
         return effects
+
+    # --- the beat ---
+
+    def clock_state(self, now_ns: int) -> ClockState:
+        """What gives the beat, in a word."""
+        return self._conductor.state(now_ns)
+
+    def _conduct(self, message: Realtime | SongPosition, now_ns: int) -> None:
+        """A clock speaks. What was due by now is played first, where it was due."""
+        self.counters["messages_in"] += 1
+        self._play_until(now_ns)
+        turn = self._conductor.receive(message, self.transport, now_ns)
+        self.transport = turn.transport
+        if turn.halts:
+            self._director.reset(self._listener)
+            self._silence(now_ns)
 
     # --- the player ---
 
@@ -253,7 +275,9 @@ class Engine:
 
     def _take_settings(self, settings: Settings, now_ns: int) -> None:
         before, transport = self.settings, self.transport
-        if settings.tempo_bpm != before.tempo_bpm:
+        if settings.clock_source != before.clock_source:
+            transport = self._conductor.select(settings.clock_source, transport, settings.tempo_bpm, now_ns)
+        elif settings.tempo_bpm != before.tempo_bpm and not self._conductor.follows:
             transport = transport.with_tempo(settings.tempo_bpm, now_ns)
         if settings.beats_per_bar != before.beats_per_bar:
             transport = transport.with_metre(settings.beats_per_bar)

@@ -23,6 +23,7 @@ _NOTE_OFF: Final = 0x80
 _NOTE_ON: Final = 0x90
 _CONTROL: Final = 0xB0
 _SYSEX: Final = 0xF0
+_SONG_POSITION: Final = 0xF2
 _END_OF_SYSEX: Final = 0xF7
 
 LENGTHS: Final[dict[int, int]] = {
@@ -46,7 +47,13 @@ LENGTHS: Final[dict[int, int]] = {
 }
 """Status -> whole length in bytes; channel messages under their status with channel 0. SysEx alone has no fixed length."""
 
-REALTIME: Final = frozenset({0xF8, 0xFA, 0xFB, 0xFC, 0xFE})
+CLOCK: Final = 0xF8
+START: Final = 0xFA
+CONTINUE: Final = 0xFB
+STOP: Final = 0xFC
+ACTIVE_SENSING: Final = 0xFE
+
+REALTIME: Final = frozenset({CLOCK, START, CONTINUE, STOP, ACTIVE_SENSING})
 """The system real-time statuses that the transport and the port guard act on."""
 
 
@@ -85,13 +92,20 @@ class Realtime:
 
 
 @dataclass(frozen=True, slots=True)
+class SongPosition:
+    """The next start is so many sixteenths into the song, 0..16383."""
+
+    sixteenths: int
+
+
+@dataclass(frozen=True, slots=True)
 class Other:
     """Any other legal message, kept as its bytes: passed through, never understood."""
 
     data: bytes
 
 
-Message = NoteOn | NoteOff | Control | Realtime | Other
+Message = NoteOn | NoteOff | Control | Realtime | SongPosition | Other
 
 
 def parse(data: bytes) -> Message:
@@ -140,6 +154,10 @@ def encode(message: Message) -> bytes:
             if status not in REALTIME:
                 raise InputError(f"{message}: the status is none of {', '.join(f'{known:02X}' for known in sorted(REALTIME))}")
             return bytes((status,))
+        case SongPosition(sixteenths):
+            if not 0 <= sixteenths < 1 << 14:
+                raise InputError(f"{message}: the position is not in 0..16383")
+            return bytes((_SONG_POSITION, sixteenths & 0x7F, sixteenths >> 7))
         case Other(data):
             if not isinstance(parse(data), Other):
                 raise InputError(f"Other holds {_shown(data)}, which has a class of its own: {parse(data)}")
@@ -185,6 +203,8 @@ def _understood(kind: int, data: bytes) -> Message:
         return Control(channel, data[1], data[2])
     if kind in REALTIME:
         return Realtime(kind)
+    if kind == _SONG_POSITION:
+        return SongPosition(data[1] | data[2] << 7)
     return Other(bytes(data))
 
 

@@ -22,6 +22,7 @@ Reason = Literal["unknown", "type", "not-finite", "choice"]
 T = TypeVar("T")
 
 MODES: tuple[str, ...] = ("respond", "accompany", "listen")
+CLOCK_SOURCES: tuple[str, ...] = ("internal", "midi")
 HOPS: dict[str, int] = {"half": PULSES_PER_BEAT // 2, "beat": PULSES_PER_BEAT}
 """Names of the lengths of a planning window, and those lengths in pulses."""
 
@@ -268,6 +269,7 @@ class Settings:
     guidance = _Reading("guidance", float)
     tempo_bpm = _Reading("tempo/bpm", float)
     beats_per_bar = _Reading("beats_per_bar", int)
+    clock_source = _Reading("clock/source", str)
     lookahead_beats = _Reading("lookahead", float)
     answer_max_beats = _Reading("answer/max_beats", float)
     phrase_gap_beats = _Reading("phrase/gap", float)
@@ -337,6 +339,7 @@ _PLAYING = (
     Parameter("register", "float", 0.0, -24, 24, "semitones", (), "Plays so much higher or lower; notes move by octaves."),
     Parameter("guidance", "float", 2.0, 0, 4, "", (), "How strongly a style is followed: 1 as it was learnt, 4 too much."),
     Parameter("tempo/bpm", "float", 120.0, 20, 300, "bpm", (), "The tempo."),
+    Parameter("clock/source", "choice", "internal", 0, 1, "", CLOCK_SOURCES, "What gives the beat: our tempo or a MIDI clock."),
     Parameter("beats_per_bar", "int", 4, 1, 12, "beats", (), "The number of beats in a bar."),
     Parameter("lookahead", "float", 0.25, 0.1, 2, "beats", (), "How far ahead the accompaniment is planned."),
 )

@@ -9,6 +9,7 @@ from livegen.core.errors import InputError
 from livegen.core.events import PULSES_PER_BEAT
 
 _NS_PER_MINUTE = 60_000_000_000
+MIN_BPM, MAX_BPM = 20.0, 300.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,6 +68,10 @@ class Transport:
         # Tempi are thousandths, so every position is a multiple of 1/2.5e12: exact, and small however often the tempo moves.
         return Transport(self.exact_pulse_at(now_ns), now_ns, _exact_tempo(tempo_bpm), self.beats_per_bar)
 
+    def moved(self, pulse: int, now_ns: int) -> Transport:
+        """Another position at `now_ns`, the same tempo from there on."""
+        return Transport(Fraction(pulse), now_ns, self.tempo_bpm, self.beats_per_bar)
+
     def with_metre(self, beats_per_bar: int) -> Transport:
         """The same line with other bar lines.
 
@@ -93,8 +98,8 @@ class Transport:
 
 
 def _exact_tempo(tempo_bpm: float) -> Fraction:
-    if not 20 <= tempo_bpm <= 300:
-        raise InputError(f"a tempo of {tempo_bpm} bpm is not in 20..300")
+    if not MIN_BPM <= tempo_bpm <= MAX_BPM:
+        raise InputError(f"a tempo of {tempo_bpm} bpm is not in {MIN_BPM:g}..{MAX_BPM:g}")
     return Fraction(round(tempo_bpm * 1000), 1000)
 
 

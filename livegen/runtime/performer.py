@@ -386,6 +386,8 @@ class Performer:
         values: list[tuple[str, Value]] = [
             ("brain", self._brain_name),
             ("mode", self._engine.settings.mode),
+            ("clock/state", self._engine.clock_state(self._clock.now_ns())),
+            ("clock/tempo_bpm", round(float(self._engine.transport.tempo_bpm), 2)),
             ("sounding", sum(1 for _ in self._engine.ledger.sounding())),
             *readings(counters),
             *self._schedule_error.read("schedule_error"),

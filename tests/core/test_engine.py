@@ -33,7 +33,18 @@ from livegen.core.errors import InputError
 from livegen.core.events import Note, Off, On, Part
 from livegen.core.harmony import NO_CHORD, ChordSymbol
 from livegen.core.ledger import Owner
-from livegen.core.midi import Control, NoteOff, NoteOn, Other, Realtime
+from livegen.core.midi import (
+    CLOCK,
+    CONTINUE,
+    START,
+    STOP,
+    Control,
+    NoteOff,
+    NoteOn,
+    Other,
+    Realtime,
+    SongPosition,
+)
 from livegen.core.parameters import Settings
 from livegen.generators.band import Band
 from livegen.generators.scripted import ScriptedGenerator, in_turn
@@ -52,6 +63,10 @@ changes = st.one_of(
     st.fixed_dictionaries({"hop": st.sampled_from(["half", "beat"]), "lookahead": st.floats(0.1, 2)}),
     st.fixed_dictionaries({"part/lead": st.booleans(), "part/bass": st.booleans()}),
     st.fixed_dictionaries({"beats_per_bar": st.integers(1, 12)}),
+    st.fixed_dictionaries({"clock/source": st.sampled_from(["internal", "midi"])}),
+)
+clock_messages = st.sampled_from(
+    [Realtime(CLOCK), Realtime(START), Realtime(CONTINUE), Realtime(STOP), SongPosition(0), SongPosition(37)]
 )
 
 
@@ -98,6 +113,18 @@ class AnyPerformance(RuleBasedStateMachine):
     def oversleep(self, delta_ns: int) -> None:
         sent = self.stage.sleep(delta_ns)
         assert not (self.quiet and note_ons(sent))
+
+    # --- a clock ---
+
+    @rule(message=clock_messages)
+    def clock(self, message: Realtime | SongPosition) -> None:
+        self.stage.receive(message)
+
+    @rule(count=st.integers(1, 60), period_ns=st.integers(8_000_000, 60_000_000))
+    def ticks(self, count: int, period_ns: int) -> None:
+        for _ in range(count):
+            self.stage.sleep(period_ns)
+            self.stage.receive(Realtime(CLOCK))
 
     # --- the generator ---
 

@@ -48,6 +48,7 @@ def test_the_table_holds_every_promised_parameter_with_its_default() -> None:
         "register": 0.0,
         "guidance": 2.0,
         "tempo/bpm": 120.0,
+        "clock/source": "internal",
         "beats_per_bar": 4,
         "lookahead": 0.25,
         "style": NO_STYLE,

@@ -1,0 +1,147 @@
+"""Who gives the beat: our own tempo, or a MIDI clock that comes in.
+
+Positions are pulses of the performance, which never go back: where a song begins again, its bar lines are moved to a later
+place of the performance instead. So nothing is ever played twice.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+from livegen.core.clock_in import ClockIn
+from livegen.core.events import PULSES_PER_BEAT
+from livegen.core.midi import CLOCK, CONTINUE, START, STOP, Realtime, SongPosition
+from livegen.core.transport import MAX_BPM, MIN_BPM, Transport, grid_at_or_after
+
+ClockState = Literal["internal", "waiting", "locked", "free-wheel", "stopped"]
+
+PULSES_PER_SIXTEENTH = PULSES_PER_BEAT // 4
+
+_BELIEVED_TICKS = 3
+"""A tempo is believed after so many ticks of it."""
+_CATCH_UP_PULSES = 8.0
+"""What we are off is made up for within about so many pulses."""
+_SLOWEST, _FASTEST = 0.4, 2.5
+"""How far the tempo is bent for that, against the clock's own."""
+_TOO_FAR_PULSES = PULSES_PER_BEAT
+"""Further behind than this, we go there at once."""
+
+
+@dataclass(frozen=True, slots=True)
+class Turn:
+    """What the clock's word does: where the music stands from now on, and whether what plays must end."""
+
+    transport: Transport
+    halts: bool = False
+
+
+class Conductor:
+    """Follows what gives the beat. Single-threaded; owned by the engine, which holds the transport.
+
+    Attributes:
+        running: whether music is wanted: not while a clock has said stop.
+    """
+
+    def __init__(self) -> None:
+        self.running = True
+        self._clock: ClockIn | None = None
+        """Numbers its ticks as the pulses of the performance; None while our own tempo rules."""
+        self._placed = False
+        """Whether a tick has come."""
+        self._begins = False
+        """The next tick is where `_song_pulse` says."""
+        self._song_pulse = 0
+        """Where in the song the music stopped, or will go on, in pulses."""
+        self._song_from = 0
+        """The pulse of the performance at which the song's position is 0."""
+
+    def select(self, source: str, transport: Transport, tempo_bpm: float, now_ns: int) -> Transport:
+        """Follow another source from now on: "internal", at `tempo_bpm`, or "midi". The position stays."""
+        self.running = True
+        self._clock = ClockIn() if source == "midi" else None
+        self._placed = self._begins = False
+        self._song_pulse = self._song_from = 0
+        return transport if self._clock is not None else transport.with_tempo(tempo_bpm, now_ns)
+
+    @property
+    def follows(self) -> bool:
+        """Whether the tempo is a clock's and not ours."""
+        return self._placed
+
+    def state(self, now_ns: int) -> ClockState:
+        """In a word: "waiting" for the first tick at our own tempo, "free-wheel" where the ticks have ceased."""
+        if self._clock is None:
+            return "internal"
+        if not self.running:
+            return "stopped"
+        if not self._placed:
+            return "waiting"
+        return "locked" if self._clock.alive(now_ns) else "free-wheel"
+
+    def receive(self, message: Realtime | SongPosition, transport: Transport, now_ns: int) -> Turn:
+        """Take in what a clock says; while our own tempo rules it changes nothing."""
+        if self._clock is None:
+            return Turn(transport)
+        match message:
+            case Realtime(status) if status == CLOCK:
+                return self._tick(self._clock, transport, now_ns)
+            case Realtime(status) if status == START:
+                self._song_pulse, self._begins = 0, True
+                return self._halted(transport)
+            case Realtime(status) if status == CONTINUE and not self.running:
+                self._begins = True
+            case Realtime(status) if status == STOP:
+                if self.running:
+                    self._song_pulse = round(transport.pulse_at(now_ns)) - self._song_from
+                self._begins = False
+                return self._halted(transport)
+            case SongPosition(sixteenths):
+                self._song_pulse, self._begins = sixteenths * PULSES_PER_SIXTEENTH, self.running
+        return Turn(transport)
+
+    def _halted(self, transport: Transport) -> Turn:
+        halts, self.running = self.running, False
+        return Turn(transport, halts)
+
+    def _tick(self, clock: ClockIn, transport: Transport, now_ns: int) -> Turn:
+        clock.receive(now_ns)
+        if self._begins:
+            return self._begin(clock, transport, now_ns)
+        if not self.running:
+            return Turn(transport)
+        if not self._placed:
+            # A clock that nobody started: its ticks fall on our pulses.
+            self._placed = True
+            clock.mark(round(transport.pulse_at(now_ns)))
+        return self._follow(clock, transport, now_ns)
+
+    def _begin(self, clock: ClockIn, transport: Transport, now_ns: int) -> Turn:
+        """This tick is the song's pulse `_song_pulse`: go to the next place of the performance that lies so in its bar."""
+        bar = transport.beats_per_bar * PULSES_PER_BEAT
+        place = self._song_pulse % bar
+        pulse = place + grid_at_or_after(transport.pulse_at(now_ns) - place, bar)
+        clock.mark(pulse)
+        line = clock.line
+        believed = line is not None and clock.steady_ticks >= _BELIEVED_TICKS
+        tempo_bpm = line.tempo_bpm if line is not None and believed else float(transport.tempo_bpm)
+        halts, self.running, self._placed, self._begins = self.running, True, True, False
+        self._song_from = pulse - self._song_pulse
+        return Turn(transport.moved(pulse, now_ns).with_tempo(within(tempo_bpm), now_ns), halts)
+
+    def _follow(self, clock: ClockIn, transport: Transport, now_ns: int) -> Turn:
+        """Bend the tempo so that we are soon where the clock is; never backwards, and no faster than music bears."""
+        line = clock.line
+        if line is None or clock.steady_ticks < _BELIEVED_TICKS:
+            return Turn(transport)
+        behind = line.tick_at(now_ns) - transport.pulse_at(now_ns)
+        if behind > _TOO_FAR_PULSES:
+            pulse = round(line.tick_at(now_ns))
+            return Turn(transport.moved(pulse, now_ns).with_tempo(within(line.tempo_bpm), now_ns), halts=True)
+        bent = min(_FASTEST, max(_SLOWEST, 1.0 + behind / _CATCH_UP_PULSES))
+        return Turn(transport.with_tempo(within(line.tempo_bpm * bent), now_ns))
+
+
+def within(tempo_bpm: float) -> float:
+    """The nearest tempo that a transport can have."""
+    return min(MAX_BPM, max(MIN_BPM, tempo_bpm))

@@ -1,0 +1,103 @@
+"""Following a MIDI clock: the right tick, tempo and phase, whatever is late, lost, doubled or changed."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from support.clocks import TICKS, Sender
+from support.laws import slow_law
+
+from livegen.core.clock_in import DROPOUT_NS, ClockIn, ClockLine
+
+MS = 1_000_000
+
+
+def followed(sender: Sender, seed: int) -> Iterator[tuple[int, float, float, ClockLine | None]]:
+    """Number of each tick as it comes, when it should have come, the tempo, and what is believed then."""
+    clock = ClockIn()
+    for number, due, came, bpm in sender.ticks(seed):
+        clock.receive(came)
+        yield number, due, bpm, clock.line
+
+
+def off_ms(line: ClockLine, number: int, due: float) -> float:
+    """How far the line is from a tick that it should go through."""
+    return (line.ns_at(number) - due) / MS
+
+
+def test_there_is_no_line_before_the_second_tick() -> None:
+    clock = ClockIn()
+    assert clock.line is None
+    assert not clock.alive(0)
+    clock.receive(5)
+    assert clock.line is None
+    clock.receive(20 * MS)
+    assert clock.line is not None
+
+
+@pytest.mark.parametrize("bpm", [30, 60, 93.7, 120, 180, 250])
+def test_a_steady_clock_is_known_exactly(bpm: float) -> None:
+    *_, (number, due, _, line) = followed(Sender([(8, bpm)]), 0)
+    assert line is not None
+    assert line.tempo_bpm == pytest.approx(bpm, rel=1e-4)
+    assert abs(off_ms(line, number, due)) < 0.05
+
+
+@slow_law
+@given(seed=st.integers(0, 2**32), bpms=st.tuples(st.sampled_from([60, 90, 120, 140]), st.sampled_from([60, 90, 120, 140])))
+def test_two_beats_after_a_jump_it_is_there(seed: int, bpms: tuple[float, float]) -> None:
+    """With 5 ms of jitter and two ticks in a hundred lost: within half a per cent of the tempo, and 5 ms of the beat."""
+    sender = Sender([(16, bpms[0]), (3, bpms[1])], jitter_ns=5 * MS, lost=0.02)
+    late = [entry for entry in followed(sender, seed) if entry[0] >= 18 * TICKS]
+    for number, due, bpm, line in late:
+        assert line is not None
+        assert abs(line.tempo_bpm / bpm - 1) < 0.005
+        assert abs(off_ms(line, number, due)) < 5
+
+
+@slow_law
+@given(seed=st.integers(0, 2**32))
+def test_what_comes_twice_counts_once(seed: int) -> None:
+    sender = Sender([(12, 120)], jitter_ns=2 * MS, doubled=0.05)
+    *_, (number, due, _, line) = followed(sender, seed)
+    assert line is not None
+    assert line.tick == number
+    assert abs(off_ms(line, number, due)) < 3
+
+
+def test_a_ramp_is_followed() -> None:
+    """From 100 to 130 bpm in sixteen beats, a little faster with each."""
+    sender = Sender([(8, 100.0), *((1, 100 + 30 * beat / 16) for beat in range(1, 17))], jitter_ns=MS)
+    for number, due, bpm, line in followed(sender, 3):
+        if number > 2 * TICKS:
+            assert line is not None
+            assert abs(off_ms(line, number, due)) < 12
+            assert abs(line.tempo_bpm / bpm - 1) < 0.05
+
+
+def test_after_a_drop_out_the_ticks_are_those_that_the_old_tempo_says() -> None:
+    clock = ClockIn()
+    period = 60e9 / 120 / TICKS
+    for number in range(4 * TICKS):
+        clock.receive(round(1e9 + number * period))
+    last = round(1e9 + (4 * TICKS - 1) * period)
+    assert clock.alive(last + DROPOUT_NS - 1)
+    assert not clock.alive(last + DROPOUT_NS)
+    for number in range(10 * TICKS, 12 * TICKS):
+        clock.receive(round(1e9 + number * period))
+    assert clock.line is not None
+    assert clock.line.tick == 12 * TICKS - 1
+
+
+def test_a_tick_can_be_given_its_number() -> None:
+    clock = ClockIn()
+    period = 60e9 / 120 / TICKS
+    for number in range(10):
+        clock.receive(round(number * period))
+    clock.mark(96)
+    clock.receive(round(10 * period))
+    assert clock.line is not None
+    assert clock.line.tick == 97
