@@ -93,6 +93,11 @@ class ClockIn:
         return ClockLine(int(tick), self._origin_ns + round(time), float(min(max(period, _FASTEST_NS), _SLOWEST_NS)))
 
     @property
+    def last_tick(self) -> int | None:
+        """Which tick the last one most likely was; None before the first."""
+        return int(self._known[_TICK, 0]) if self._known.shape[1] else None
+
+    @property
     def steady_ticks(self) -> int:
         """For how many ticks the likeliest explanation has gone without a break; 0 before the second tick."""
         return int(self._known[_AGE, 0]) if self._known.shape[1] else 0

@@ -30,10 +30,17 @@ _TOO_FAR_PULSES = PULSES_PER_BEAT
 
 @dataclass(frozen=True, slots=True)
 class Turn:
-    """What the clock's word does: where the music stands from now on, and whether what plays must end."""
+    """What the clock's word does.
+
+    Attributes:
+        transport: where the music stands from now on.
+        halts: whether what plays must end.
+        song_pulse: where in the song it goes on, in pulses, if it has gone to another place; else None.
+    """
 
     transport: Transport
     halts: bool = False
+    song_pulse: int | None = None
 
 
 class Conductor:
@@ -92,8 +99,8 @@ class Conductor:
             case Realtime(status) if status == CONTINUE and not self.running:
                 self._begins = True
             case Realtime(status) if status == STOP:
-                if self.running:
-                    self._song_pulse = round(transport.pulse_at(now_ns)) - self._song_from
+                if self.running and self._clock.last_tick is not None:
+                    self._song_pulse = self._clock.last_tick + 1 - self._song_from
                 self._begins = False
                 return self._halted(transport)
             case SongPosition(sixteenths):
@@ -127,7 +134,7 @@ class Conductor:
         tempo_bpm = line.tempo_bpm if line is not None and believed else float(transport.tempo_bpm)
         halts, self.running, self._placed, self._begins = self.running, True, True, False
         self._song_from = pulse - self._song_pulse
-        return Turn(transport.moved(pulse, now_ns).with_tempo(within(tempo_bpm), now_ns), halts)
+        return Turn(transport.moved(pulse, now_ns).with_tempo(within(tempo_bpm), now_ns), halts, self._song_pulse)
 
     def _follow(self, clock: ClockIn, transport: Transport, now_ns: int) -> Turn:
         """Bend the tempo so that we are soon where the clock is; never backwards, and no faster than music bears."""
@@ -137,7 +144,8 @@ class Conductor:
         behind = line.tick_at(now_ns) - transport.pulse_at(now_ns)
         if behind > _TOO_FAR_PULSES:
             pulse = round(line.tick_at(now_ns))
-            return Turn(transport.moved(pulse, now_ns).with_tempo(within(line.tempo_bpm), now_ns), halts=True)
+            moved = transport.moved(pulse, now_ns).with_tempo(within(line.tempo_bpm), now_ns)
+            return Turn(moved, True, pulse - self._song_from)
         bent = min(_FASTEST, max(_SLOWEST, 1.0 + behind / _CATCH_UP_PULSES))
         return Turn(transport.with_tempo(within(line.tempo_bpm * bent), now_ns))
 

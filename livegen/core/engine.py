@@ -7,8 +7,9 @@ After every `receive` the caller calls `tick`.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 
+from livegen.core.clock_out import ClockOut, Due
 from livegen.core.conductor import ClockState, Conductor
 from livegen.core.director import Director, Stint
 from livegen.core.effects import Answered, Ask, Discard, Effect, GeneratorLost, InputLost, Observe, Overdue, Panic, Send
@@ -72,6 +73,7 @@ class Engine:
         self._listener = Listener()
         self._director = Director()
         self._conductor = Conductor()
+        self._clock_out = ClockOut()
         self.transport = self._conductor.select(settings.clock_source, self.transport, settings.tempo_bpm, now_ns)
         self._planner = Planner(seed)
         self._schedule = Schedule()
@@ -109,6 +111,7 @@ class Engine:
 
     def tick(self, now_ns: int) -> list[Effect]:
         """Everything that is to be done by `now_ns`, in order."""
+        self._send_clock(now_ns)
         self._planner.begun(self.transport.whole_pulse_at(now_ns))
         self._play_until(now_ns)
         had_stint, stint = self._director.stint, None
@@ -138,11 +141,13 @@ class Engine:
         ]
         if (pulse := self._schedule.next_pulse) is not None:
             due.append(self.transport.ns_at(pulse))
+        due.append(self._clock_out.next_deadline_ns(self.transport))
         return min((at for at in due if at is not None), default=None)
 
     def close(self, now_ns: int) -> list[Effect]:
         """Release everything that sounds, for an orderly end."""
         self._panic(now_ns)
+        self._tell(self._clock_out.update(False, False, self.transport, now_ns))
         effects, self._effects = self._effects, []
         return effects
 
@@ -155,12 +160,21 @@ class Engine:
     def _conduct(self, message: Realtime | SongPosition, now_ns: int) -> None:
         """A clock speaks. What was due by now is played first, where it was due."""
         self.counters["messages_in"] += 1
+        self._send_clock(now_ns)
         self._play_until(now_ns)
         turn = self._conductor.receive(message, self.transport, now_ns)
         self.transport = turn.transport
         if turn.halts:
             self._director.reset(self._listener)
             self._silence(now_ns)
+        if turn.song_pulse is not None:
+            self._tell(self._clock_out.moved(self.transport, turn.song_pulse, now_ns))
+
+    def _send_clock(self, now_ns: int) -> None:
+        self._tell(self._clock_out.update(self.settings.clock_send, self._conductor.running, self.transport, now_ns))
+
+    def _tell(self, clock: Iterable[Due]) -> None:
+        self._effects.extend(Send(due_ns, message) for due_ns, message in clock)
 
     # --- the player ---
 

@@ -270,6 +270,7 @@ class Settings:
     tempo_bpm = _Reading("tempo/bpm", float)
     beats_per_bar = _Reading("beats_per_bar", int)
     clock_source = _Reading("clock/source", str)
+    clock_send = _Reading("clock/send", bool)
     lookahead_beats = _Reading("lookahead", float)
     answer_max_beats = _Reading("answer/max_beats", float)
     phrase_gap_beats = _Reading("phrase/gap", float)
@@ -340,6 +341,7 @@ _PLAYING = (
     Parameter("guidance", "float", 2.0, 0, 4, "", (), "How strongly a style is followed: 1 as it was learnt, 4 too much."),
     Parameter("tempo/bpm", "float", 120.0, 20, 300, "bpm", (), "The tempo."),
     Parameter("clock/source", "choice", "internal", 0, 1, "", CLOCK_SOURCES, "What gives the beat: our tempo or a MIDI clock."),
+    Parameter("clock/send", "bool", False, 0, 1, "", (), "Sends a MIDI clock to the output, with start and stop."),
     Parameter("beats_per_bar", "int", 4, 1, 12, "beats", (), "The number of beats in a bar."),
     Parameter("lookahead", "float", 0.25, 0.1, 2, "beats", (), "How far ahead the accompaniment is planned."),
 )

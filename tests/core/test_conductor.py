@@ -131,12 +131,12 @@ class TestSong:
     def test_it_goes_on_where_it_stopped(self) -> None:
         playing = stage()
         playing.receive(Realtime(START))
-        tick(playing, 31)
+        tick(playing, 31)  # the song's pulses 0 to 30
         playing.receive(Realtime(STOP))
         playing.advance_to_ns(playing.now_ns + 777 * PERIOD_NS)
         playing.receive(Realtime(CONTINUE))
         tick(playing)
-        assert playing.pulse % BAR == 30
+        assert playing.pulse % BAR == 31
 
 
 class TestLaws:

@@ -63,7 +63,7 @@ changes = st.one_of(
     st.fixed_dictionaries({"hop": st.sampled_from(["half", "beat"]), "lookahead": st.floats(0.1, 2)}),
     st.fixed_dictionaries({"part/lead": st.booleans(), "part/bass": st.booleans()}),
     st.fixed_dictionaries({"beats_per_bar": st.integers(1, 12)}),
-    st.fixed_dictionaries({"clock/source": st.sampled_from(["internal", "midi"])}),
+    st.fixed_dictionaries({"clock/source": st.sampled_from(["internal", "midi"]), "clock/send": st.booleans()}),
 )
 clock_messages = st.sampled_from(
     [Realtime(CLOCK), Realtime(START), Realtime(CONTINUE), Realtime(STOP), SongPosition(0), SongPosition(37)]

@@ -49,6 +49,7 @@ def test_the_table_holds_every_promised_parameter_with_its_default() -> None:
         "guidance": 2.0,
         "tempo/bpm": 120.0,
         "clock/source": "internal",
+        "clock/send": False,
         "beats_per_bar": 4,
         "lookahead": 0.25,
         "style": NO_STYLE,
