@@ -91,7 +91,7 @@ class Engine:
         """Take in a message of the player, a plan, new settings or a command."""
         match incoming:
             case Plan():
-                self._take_plan(incoming)
+                self._take_plan(incoming, now_ns)
             case Settings():
                 self._take_settings(incoming, now_ns)
             case Panic():
@@ -143,6 +143,16 @@ class Engine:
             due.append(self.transport.ns_at(pulse))
         due.append(self._clock_out.next_deadline_ns(self.transport))
         return min((at for at in due if at is not None), default=None)
+
+    @property
+    def lookahead_ns(self) -> int:
+        """How long before its window a plan is asked for now."""
+        return self._planner.ahead_ns(self.settings, self.transport)
+
+    @property
+    def plan_time_ns(self) -> int:
+        """The time that 99.9 % of the latest plans took, which the lookahead must allow; 0 before the first."""
+        return self._planner.round_trips.fitting_ns
 
     def close(self, now_ns: int) -> list[Effect]:
         """Release everything that sounds, for an orderly end."""
@@ -217,7 +227,8 @@ class Engine:
 
     # --- the agent ---
 
-    def _take_plan(self, plan: Plan) -> None:
+    def _take_plan(self, plan: Plan, now_ns: int) -> None:
+        self._planner.round_trips.answered(plan.plan_id, now_ns)
         try:
             wanted = self._planner.accept(plan)
         except InputError:

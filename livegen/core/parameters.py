@@ -272,6 +272,7 @@ class Settings:
     clock_source = _Reading("clock/source", str)
     clock_send = _Reading("clock/send", bool)
     lookahead_beats = _Reading("lookahead", float)
+    most_lookahead_beats = _Reading("lookahead/most", float)
     answer_max_beats = _Reading("answer/max_beats", float)
     phrase_gap_beats = _Reading("phrase/gap", float)
     thru = _Reading("thru", bool)
@@ -343,7 +344,8 @@ _PLAYING = (
     Parameter("clock/source", "choice", "internal", 0, 1, "", CLOCK_SOURCES, "What gives the beat: our tempo or a MIDI clock."),
     Parameter("clock/send", "bool", False, 0, 1, "", (), "Sends a MIDI clock to the output, with start and stop."),
     Parameter("beats_per_bar", "int", 4, 1, 12, "beats", (), "The number of beats in a bar."),
-    Parameter("lookahead", "float", 0.25, 0.1, 2, "beats", (), "How far ahead the accompaniment is planned."),
+    Parameter("lookahead", "float", 0.25, 0.1, 2, "beats", (), "How far ahead music is planned, if the model is quick enough."),
+    Parameter("lookahead/most", "float", 1.0, 0.1, 2, "beats", (), "How far ahead it is planned at most, for a slow model."),
 )
 _PARTS = tuple(
     Parameter(f"part/{part.label}", "bool", True, 0, 1, "", (), f"Whether the {part.label} may play.") for part in Part

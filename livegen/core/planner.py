@@ -6,9 +6,13 @@ from collections.abc import Iterator
 
 from livegen.core.director import HALF_BEAT, PLANNING_NS, Stint
 from livegen.core.events import PULSES_PER_BEAT, Tick
+from livegen.core.lookahead import RoundTrips
 from livegen.core.parameters import Settings
 from livegen.core.plans import Plan, PlanRequest, Sampling, check_plan
 from livegen.core.transport import Transport, grid_at_or_after
+
+RESERVE_NS = 4_000_000
+"""A plan should be there this long before it would be overdue."""
 
 OVERDUE_NS = 8_000_000
 """The commit horizon: a plan that is not there this long before its window is replaced by the fallback's."""
@@ -22,6 +26,7 @@ class Planner:
 
     def __init__(self, seed: int) -> None:
         self.seed = seed
+        self.round_trips = RoundTrips()
         self._next_id = 1
         self._next_window: int | None = None
         self._open: dict[int, PlanRequest] = {}
@@ -68,6 +73,7 @@ class Planner:
             seed=self.seed,
             register=settings.register,
         )
+        self.round_trips.asked(self._next_id, now_ns)
         self._next_id += 1
         self._next_window = window + hop
         self._open[request.plan_id] = request
@@ -120,5 +126,11 @@ class Planner:
         window = self._window(stint)
         if stint.end is not None and window >= stint.end:
             return None
-        ahead_ns = max(PLANNING_NS, transport.ns_of_beats(settings.lookahead_beats))
-        return transport.ns_at(window) - ahead_ns
+        return transport.ns_at(window) - self.ahead_ns(settings, transport)
+
+    def ahead_ns(self, settings: Settings, transport: Transport) -> int:
+        """How long before its window a plan is asked for: as the player wishes, but as long as plans take, within bounds."""
+        least, most = settings.lookahead_beats, max(settings.lookahead_beats, settings.most_lookahead_beats)
+        needed_ns = self.round_trips.fitting_ns + OVERDUE_NS + RESERVE_NS
+        bounded_ns = min(max(needed_ns, transport.ns_of_beats(least)), transport.ns_of_beats(most))
+        return max(PLANNING_NS, bounded_ns)

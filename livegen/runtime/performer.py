@@ -388,6 +388,8 @@ class Performer:
             ("mode", self._engine.settings.mode),
             ("clock/state", self._engine.clock_state(self._clock.now_ns())),
             ("clock/tempo_bpm", round(float(self._engine.transport.tempo_bpm), 2)),
+            ("lookahead/now_ms", round(self._engine.lookahead_ns / 1e6, 1)),
+            ("lookahead/plans_take_ms", round(self._engine.plan_time_ns / 1e6, 1)),
             ("sounding", sum(1 for _ in self._engine.ledger.sounding())),
             *readings(counters),
             *self._schedule_error.read("schedule_error"),

@@ -52,6 +52,7 @@ def test_the_table_holds_every_promised_parameter_with_its_default() -> None:
         "clock/send": False,
         "beats_per_bar": 4,
         "lookahead": 0.25,
+        "lookahead/most": 1.0,
         "style": NO_STYLE,
         "style/pop": 0.0,
         "style/jazz": 0.0,
