@@ -271,25 +271,34 @@ class TestConfiguration:
         assert tomllib.loads(example)["channels"] == {part.label: channel + 1 for part, channel in CHANNELS.items()}
 
 
-class TestCorpora:
-    @pytest.fixture
-    def trained_on(self) -> dict[str, float]:
-        """The corpora of the bundled model and their shares."""
-        recipe = tomllib.loads((ROOT / "models/recipes/edge.toml").read_text(encoding="utf-8"))
-        weights: dict[str, float] = recipe["data"]["weights"]
-        return weights
+def weights_of(recipe: str) -> dict[str, float]:
+    """The corpora of a recipe and their shares."""
+    text = (ROOT / f"models/recipes/{recipe}.toml").read_text(encoding="utf-8")
+    weights: dict[str, float] = tomllib.loads(text)["data"]["weights"]
+    return weights
 
-    def test_each_is_named_with_its_source(self, trained_on: dict[str, float]) -> None:
+
+class TestCorpora:
+    def test_each_is_named_with_its_source(self) -> None:
         notice = (ROOT / "NOTICE").read_text(encoding="utf-8")
-        for name in trained_on:
+        for name in weights_of("edge"):
             row = next(line for line in README.splitlines() if line.startswith(f"| `{name}` |"))
             (home,) = re.findall(r"\((https://[^)]+)\)", row)
             assert home in notice, f"NOTICE does not name {home}"
 
-    @pytest.mark.parametrize("page", ["docs/corpora.md", "livegen/pretrained/edge/CARD.md"])
-    def test_their_shares_are_those_of_the_recipe(self, page: str, trained_on: dict[str, float]) -> None:
-        shown = re.findall(r"\| (\d+) % \|$", (ROOT / page).read_text(encoding="utf-8"), re.MULTILINE)
-        assert sorted(int(share) for share in shown) == sorted(round(100 * share) for share in trained_on.values())
+    @pytest.mark.parametrize(
+        ("page", "column", "recipe"),
+        [
+            ("docs/corpora.md", -1, "edge"),
+            ("docs/corpora.md", -2, "stage-small"),
+            ("livegen/pretrained/edge/CARD.md", -1, "edge"),
+            ("livegen/pretrained/stage/CARD.md", -1, "stage-small"),
+        ],
+    )
+    def test_their_shares_are_those_of_the_recipe(self, page: str, column: int, recipe: str) -> None:
+        rows = [line for line in (ROOT / page).read_text(encoding="utf-8").splitlines() if line.endswith(" % |")]
+        shown = [int(line.strip("|").split("|")[column].strip(" %")) for line in rows]
+        assert sorted(shown) == sorted(round(100 * share) for share in weights_of(recipe).values())
 
 
 class TestDesign:

@@ -23,6 +23,9 @@ def add_parser(subparsers: Subparsers) -> None:
     )
     parser.add_argument("--backend", choices=BACKENDS, default="auto", help="MIDI system of the round trip (default: auto)")
     parser.add_argument("--seconds", type=float, default=10.0, help="length of each live condition (default: 10)")
+    parser.add_argument(
+        "--events", type=int, default=5000, metavar="N", help="events over which memory must not grow (default: 5000)"
+    )
     parser.set_defaults(run=run)
 
 
@@ -30,8 +33,10 @@ def run(options: argparse.Namespace) -> int:
     """Measure everything and print it."""
     if not 1 <= options.seconds <= 3600:
         raise ConfigError(f"--seconds: {options.seconds:g} is not in 1..3600")
+    if not 0 <= options.events <= 10_000_000:
+        raise ConfigError(f"--events: {options.events} is not in 0..10000000")
     _progress("model")
-    figures = model_figures(options.model, options.provider, MonotonicClock())
+    figures = model_figures(options.model, options.provider, MonotonicClock(), options.events)
     live = LiveBench(options.model, options.seconds, _progress).run()
     _progress("MIDI round trip")
     figures |= {

@@ -47,8 +47,10 @@ def percentiles_ms(samples_ns: list[int], *, worst: bool = False) -> Figures:
     return {**figures, "max": round(max(samples_ns) / 1e6, 4)} if worst else figures
 
 
-def model_figures(model: str, provider: str, clock: Clock) -> dict[str, object]:
+def model_figures(model: str, provider: str, clock: Clock, events: int) -> dict[str, object]:
     """Size and speed of a model through the daemon's own session, once it has heard as many events as it attends to.
+
+    `growth_mb` is how much more memory this process has after hearing `events` more.
 
     `floor_ms` is the time that it takes to stream the weights that a step uses once from memory at the measured copy bandwidth;
     a model that fits into the processor's cache can be faster than that.
@@ -72,6 +74,10 @@ def model_figures(model: str, provider: str, clock: Clock) -> dict[str, object]:
         if index >= context:
             steps.append(middle - start)
             heads.append(clock.now_ns() - middle)
+    before = resident_mb([os.getpid()])
+    for index in range(events):
+        _, state = session.step(rows[index % len(rows)][np.newaxis], style, state)
+    after = resident_mb([os.getpid()])
     return {
         "model": contract.name,
         "parameters": contract.architecture["parameters"],
@@ -80,6 +86,8 @@ def model_figures(model: str, provider: str, clock: Clock) -> dict[str, object]:
         "heads_ms": percentiles_ms(heads),
         "notes_per_s": round(_notes_per_s(NeuralGenerator(session, contract), clock), 1),
         "floor_ms": round(contract.streamed_bytes / _copy_bandwidth(clock) * 1e3, 4),
+        "events": events,
+        "growth_mb": None if before is None or after is None else round(after - before, 1),
     }
 
 

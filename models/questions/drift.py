@@ -30,7 +30,7 @@ def tables(found: Findings) -> list[Table]:
     header = ("system", *(f"{name}, last - first" for name in MEASURES), *repetition)
     rows = [
         (name, *(interval(values["last - first"][measure], 3) for measure in MEASURES),
-         *(interval(values["repetition"][key], 2) for key in ("longest run", "like the one before", "different")))
+         *(figure(values["repetition"][key], 2) for key in ("longest run", "like the one before", "different")))
         for name, values in systems.items()
     ]  # fmt: skip
     minutes = [(name, *(figure(value, 2) for value in values["by minute"]["onset-NiC"])) for name, values in systems.items()]

@@ -26,6 +26,8 @@ KEYS = {
     "heads_ms",
     "notes_per_s",
     "floor_ms",
+    "events",
+    "growth_mb",
     "schedule_error_ms",
     "schedule_error_loaded_ms",
     "roundtrip_ms",
@@ -68,6 +70,8 @@ def test_everything_else_is_a_number(figures: dict[str, Any]) -> None:
     for name in ("notes_per_s", "floor_ms", "ready_s"):
         assert figures[name] > 0
     assert figures["rss_mb"] is None or figures["rss_mb"] > 10
+    assert figures["events"] == 5000
+    assert figures["growth_mb"] is None or figures["growth_mb"] < 10
     assert figures["roundtrip_ms"] is None
 
 

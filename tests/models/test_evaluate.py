@@ -227,7 +227,7 @@ class TestCommand:
         values = {
             "by minute": {"onset-NiC": minutes},
             "last - first": {name: [0.0, -0.1, 0.1] for name in drift.MEASURES},
-            "repetition": {name: [1.0, None, None] for name in ("longest run", "like the one before", "different")},
+            "repetition": dict.fromkeys(("longest run", "like the one before", "different"), 1.0),
         }
         found = {"minutes": 10, "medleys": 3, "songs": 20, "systems": {"edge": values}}
         assert [len(table.rows[0]) for table in drift.QUESTION.tables(found)] == [9, 11]
