@@ -339,7 +339,7 @@ _PLAYING = (
     Parameter("min_p", "float", 0.02, 0, 1, "", (), "Drops notes less likely than this share of the likeliest."),
     Parameter("density", "float", 0.0, -1, 1, "", (), "How many notes: -1 few, 0 as many as comes naturally, 1 many."),
     Parameter("register", "float", 0.0, -24, 24, "semitones", (), "Plays so much higher or lower; notes move by octaves."),
-    Parameter("guidance", "float", 2.0, 0, 4, "", (), "How strongly a style is followed: 1 as it was learnt, 4 too much."),
+    Parameter("guidance", "float", 3.0, 0, 4, "", (), "How strongly a style is followed: 1 as it was learnt, 4 too much."),
     Parameter("tempo/bpm", "float", 120.0, 20, 300, "bpm", (), "The tempo."),
     Parameter("clock/source", "choice", "internal", 0, 1, "", CLOCK_SOURCES, "What gives the beat: our tempo or a MIDI clock."),
     Parameter("clock/send", "bool", False, 0, 1, "", (), "Sends a MIDI clock to the output, with start and stop."),

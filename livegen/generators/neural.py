@@ -28,6 +28,9 @@ from livegen.generators.window import HOLDING, WindowGrammar
 _OWN_HISTORY = [v.COLUMN[name] for name in ("root", "quality", "pitch")]
 """Columns that are hidden where the model must listen to the player rather than to itself."""
 
+_AS_LEARNT = ("kind",)
+"""Fields in which a style is not played up: whether one more note comes, or every style would be overdone with more notes."""
+
 
 @dataclass(frozen=True, slots=True)
 class Context:
@@ -186,7 +189,7 @@ class NeuralGenerator:
         """What the heads say of a field after the last event, [classes]."""
         known = np.array([[given.get(column, 0) for column in GIVEN]], dtype=np.int64)
         logits = self._session.heads(self._hidden, np.repeat(known, len(self._hidden), axis=0))[name]
-        return guided(logits, self._guidance)
+        return guided(logits, min(1.0, self._guidance) if name in _AS_LEARNT else self._guidance)
 
     def _feed(self, event: Event, hide: bool = False) -> None:
         row = self._encoder.encode(event)

@@ -46,7 +46,7 @@ def test_the_table_holds_every_promised_parameter_with_its_default() -> None:
         "min_p": 0.02,
         "density": 0.0,
         "register": 0.0,
-        "guidance": 2.0,
+        "guidance": 3.0,
         "tempo/bpm": 120.0,
         "clock/source": "internal",
         "clock/send": False,

@@ -86,10 +86,10 @@ class TestWindows:
         assert not any(request.opening for _, request in asked(Planner(0), other, 10 * BEAT_NS))
 
     def test_a_request_says_what_the_settings_say(self) -> None:
-        settings = settings_with(temperature=0.5, top_p=0.7, min_p=0.1, density=-0.5, register=12, guidance=3)
+        settings = settings_with(temperature=0.5, top_p=0.7, min_p=0.1, density=-0.5, register=12, guidance=2)
         ((_, request), *_) = asked(Planner(5), Stint(24, 48, LEAD_ONLY), BEAT_NS, settings)
         assert (request.sampling, request.register) == (Sampling(0.5, 0.7, 0.1, -0.5), 12.0)
-        assert request.guidance == 3.0
+        assert request.guidance == 2.0
         assert (request.seed, request.tick.parts, request.tick.tempo_bpm) == (5, LEAD_ONLY, 120.0)
 
     def test_a_clock_that_jumps_leaves_out_what_it_jumped_over(self) -> None:
