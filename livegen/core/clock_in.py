@@ -160,6 +160,10 @@ class ClockIn:
         again[_LOG] += _DOUBLED_LOG - np.log(again[_PERIOD] * _DOUBLED_WITHIN)
         known = np.concatenate([met, again], axis=1)
         best = int(np.argmax(known[_LOG]))
+        if not np.isfinite(known[_LOG, best]):
+            # No clock ticks like this: what comes next may be one.
+            self._begin(now_ns)
+            return
         if best < met.shape[1] and met[_AGE, best] > _STEADY_TICKS:
             off = max(float(surprise[best] ** 2 - moved[_VAR, best]), 0.0)
             jitter += (off - jitter) * _LEARNING

@@ -91,7 +91,7 @@ class Engine:
         """Take in a message of the player, a plan, new settings or a command."""
         match incoming:
             case Plan():
-                self._take_plan(incoming, now_ns)
+                self._take_plan(incoming)
             case Settings():
                 self._take_settings(incoming, now_ns)
             case Panic():
@@ -149,10 +149,9 @@ class Engine:
         """How long before its window a plan is asked for now."""
         return self._planner.ahead_ns(self.settings, self.transport)
 
-    @property
-    def plan_time_ns(self) -> int:
-        """The time that 99.9 % of the latest plans took, which the lookahead must allow; 0 before the first."""
-        return self._planner.round_trips.fitting_ns
+    def plans_take(self, time_ns: int) -> None:
+        """So long nearly every plan takes from its request: the lookahead must allow it."""
+        self._planner.plans_take_ns = time_ns
 
     def close(self, now_ns: int) -> list[Effect]:
         """Release everything that sounds, for an orderly end."""
@@ -227,8 +226,7 @@ class Engine:
 
     # --- the agent ---
 
-    def _take_plan(self, plan: Plan, now_ns: int) -> None:
-        self._planner.round_trips.answered(plan.plan_id, now_ns)
+    def _take_plan(self, plan: Plan) -> None:
         try:
             wanted = self._planner.accept(plan)
         except InputError:

@@ -6,7 +6,6 @@ from collections.abc import Iterator
 
 from livegen.core.director import HALF_BEAT, PLANNING_NS, Stint
 from livegen.core.events import PULSES_PER_BEAT, Tick
-from livegen.core.lookahead import RoundTrips
 from livegen.core.parameters import Settings
 from livegen.core.plans import Plan, PlanRequest, Sampling, check_plan
 from livegen.core.transport import Transport, grid_at_or_after
@@ -26,7 +25,8 @@ class Planner:
 
     def __init__(self, seed: int) -> None:
         self.seed = seed
-        self.round_trips = RoundTrips()
+        self.plans_take_ns = 0
+        """How long nearly every plan takes from its request, as the shell has measured it; 0 while nobody knows."""
         self._next_id = 1
         self._next_window: int | None = None
         self._open: dict[int, PlanRequest] = {}
@@ -73,7 +73,6 @@ class Planner:
             seed=self.seed,
             register=settings.register,
         )
-        self.round_trips.asked(self._next_id, now_ns)
         self._next_id += 1
         self._next_window = window + hop
         self._open[request.plan_id] = request
@@ -131,6 +130,6 @@ class Planner:
     def ahead_ns(self, settings: Settings, transport: Transport) -> int:
         """How long before its window a plan is asked for: as the player wishes, but as long as plans take, within bounds."""
         least, most = settings.lookahead_beats, max(settings.lookahead_beats, settings.most_lookahead_beats)
-        needed_ns = self.round_trips.fitting_ns + OVERDUE_NS + RESERVE_NS
+        needed_ns = self.plans_take_ns + OVERDUE_NS + RESERVE_NS
         bounded_ns = min(max(needed_ns, transport.ns_of_beats(least)), transport.ns_of_beats(most))
         return max(PLANNING_NS, bounded_ns)

@@ -10,6 +10,7 @@ import numpy as np
 from livegen.core.parameters import Value
 
 SAMPLES = 4096
+FITTED = 0.999
 
 
 class Timings:
@@ -25,6 +26,10 @@ class Timings:
     def clear(self) -> None:
         """Begin anew, as `bench` does between its conditions."""
         self._samples.clear()
+
+    def fitting_ns(self) -> int:
+        """The time in which all but one in a thousand fitted, the longest of few; 0 before the first measurement."""
+        return int(np.quantile(np.asarray(self._samples), FITTED, method="higher")) if self._samples else 0
 
     def read(self, name: str) -> Iterable[tuple[str, Value]]:
         """`name/p50_ms`, `name/p99_ms` and `name/max_ms`; nothing before the first measurement."""

@@ -48,6 +48,8 @@ from livegen.runtime.outlet import Outlet
 from livegen.runtime.shared import SharedName, SharedState
 
 HOUSEKEEPING_NS = 100_000_000
+WAITED_FOR = 256
+"""Plans that may still come, late: their time counts too."""
 """Heartbeats; every fifth is a health read-out, every tenth a look at the ports."""
 
 QUIET_NS = 5_000_000
@@ -242,6 +244,7 @@ class Performer:
             case Plan(plan_id):
                 if (asked_ns := self._asked_ns.pop(plan_id, None)) is not None:
                     self._plan_time.add(time_ns - asked_ns)
+                    self._engine.plans_take(self._plan_time.fitting_ns())
                 self._engine.receive(message, self._clock.now_ns())
             case Failed(plan_id):
                 if not self._counters["plans_failed"] + self._counters["events_failed"]:
@@ -334,12 +337,14 @@ class Performer:
     def _ask(self, request: PlanRequest) -> None:
         if self._brain_ready and self._tell_brain(Ask(request)):
             self._asked_ns[request.plan_id] = self._clock.now_ns()
+            if len(self._asked_ns) > WAITED_FOR:
+                # What never comes says nothing about how long a plan takes.
+                del self._asked_ns[next(iter(self._asked_ns))]
         else:
             self._plan_from_fallback(request)
 
     def _plan_from_fallback(self, request: PlanRequest) -> None:
         self._counters["plans_fallback"] += 1
-        self._asked_ns.pop(request.plan_id, None)
         plan = self._fallback.plan(request)
         self._engine.receive(plan, self._clock.now_ns())
         self._perform(self._engine.tick(self._clock.now_ns()))
@@ -389,7 +394,7 @@ class Performer:
             ("clock/state", self._engine.clock_state(self._clock.now_ns())),
             ("clock/tempo_bpm", round(float(self._engine.transport.tempo_bpm), 2)),
             ("lookahead/now_ms", round(self._engine.lookahead_ns / 1e6, 1)),
-            ("lookahead/plans_take_ms", round(self._engine.plan_time_ns / 1e6, 1)),
+            ("lookahead/plans_take_ms", round(self._plan_time.fitting_ns() / 1e6, 1)),
             ("sounding", sum(1 for _ in self._engine.ledger.sounding())),
             *readings(counters),
             *self._schedule_error.read("schedule_error"),

@@ -92,6 +92,21 @@ def test_after_a_drop_out_the_ticks_are_those_that_the_old_tempo_says() -> None:
     assert clock.line.tick == 12 * TICKS - 1
 
 
+@slow_law
+@given(
+    gaps_ns=st.lists(
+        st.sampled_from([0, 1000, 1_000_000, 3_000_000, 21_000_000, 170_000_000, 490_000_000, 10**10]), max_size=60
+    )
+)
+def test_whatever_ticks_the_line_is_one_that_a_clock_can_have(gaps_ns: list[int]) -> None:
+    clock, now_ns = ClockIn(), 0
+    for gap_ns in gaps_ns:
+        now_ns += gap_ns
+        clock.receive(now_ns)
+        assert clock.line is None or 15 <= clock.line.tempo_bpm <= 400.001
+        assert clock.last_tick is not None
+
+
 def test_a_tick_can_be_given_its_number() -> None:
     clock = ClockIn()
     period = 60e9 / 120 / TICKS

@@ -13,7 +13,6 @@ from support.stage import BEAT, BEAT_NS, lead, plan_for, settings_with
 from livegen.core.director import PLANNING_NS, Stint
 from livegen.core.errors import InputError
 from livegen.core.events import Part
-from livegen.core.lookahead import REMEMBERED, RoundTrips
 from livegen.core.parameters import Settings
 from livegen.core.planner import OVERDUE_NS, Planner
 from livegen.core.plans import PlanRequest, Sampling
@@ -209,31 +208,14 @@ class TestOverdue:
 class TestSlowPlans:
     """The lookahead grows with the time that plans take, and no further than the player allows."""
 
-    def test_before_the_first_plan_it_is_as_the_player_wishes(self) -> None:
+    def test_while_nobody_knows_it_is_as_the_player_wishes(self) -> None:
         assert Planner(0).ahead_ns(settings_with(lookahead=0.5), TRANSPORT) == BEAT_NS // 2
 
-    @given(taken_ns=st.lists(st.integers(0, BEAT_NS), min_size=1, max_size=50), least=st.floats(0.1, 1), most=st.floats(0.1, 1))
-    def test_it_fits_all_of_a_few_plans_within_bounds(self, taken_ns: list[int], least: float, most: float) -> None:
+    @given(taken_ns=st.integers(0, 2 * BEAT_NS), least=st.floats(0.1, 1), most=st.floats(0.1, 1))
+    def test_it_fits_within_bounds(self, taken_ns: int, least: float, most: float) -> None:
         planner = Planner(0)
-        for plan_id, taken in enumerate(taken_ns):
-            planner.round_trips.asked(plan_id, 1000)
-            planner.round_trips.answered(plan_id, 1000 + taken)
+        planner.plans_take_ns = taken_ns
         ahead_ns = planner.ahead_ns(settings_with(lookahead=least, lookahead__most=most), TRANSPORT)
         low, high = TRANSPORT.ns_of_beats(least), TRANSPORT.ns_of_beats(max(least, most))
         assert max(PLANNING_NS, low) <= ahead_ns <= max(PLANNING_NS, high)
-        assert ahead_ns >= min(max(taken_ns) + OVERDUE_NS, high)
-
-    def test_one_in_a_thousand_does_not_count(self) -> None:
-        trips = RoundTrips()
-        for plan_id in range(REMEMBERED):
-            trips.asked(plan_id, 0)
-            trips.answered(plan_id, 400_000_000 if plan_id % 1024 == 7 else 20_000_000 + plan_id)
-        assert trips.fitting_ns < 21_000_000
-
-    def test_a_plan_counts_once_and_only_if_it_was_asked_for(self) -> None:
-        trips = RoundTrips()
-        trips.answered(1, 5)
-        trips.asked(2, 10)
-        trips.answered(2, 17)
-        trips.answered(2, 999)
-        assert trips.fitting_ns == 7
+        assert ahead_ns >= min(taken_ns + OVERDUE_NS, high)
