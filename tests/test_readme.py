@@ -88,7 +88,7 @@ class TestCommands:
         options = build_parser().parse_args(words[1:])
         options.config = None  # the file is an example of its own
         config = config_of(options) if options.command == "run" else Config(parameters=parameters_of(options))
-        config.settings(REGISTRY)
+        assert config.settings(REGISTRY).items()
 
     def test_models(self, tmp_path: Path) -> None:
         (words,) = commands("livegen", "models")
@@ -262,7 +262,7 @@ class TestConfiguration:
     def test_it_is_accepted(self, example: str, tmp_path: Path) -> None:
         path = tmp_path / "stage.toml"
         path.write_text(example, encoding="utf-8")
-        read_config(path).settings(REGISTRY)
+        assert read_config(path).settings(REGISTRY)["style/folk"] == 0.4
 
     def test_it_shows_every_key(self, example: str) -> None:
         assert tomllib.loads(example).keys() == {field.name for field in fields(Config)}

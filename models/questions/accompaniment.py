@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from models.progress import Progress
-from models.questions.playing import everybody, settings_of, songs
+from models.questions.playing import everybody, played, settings_of, songs
 from models.questions.question import Context, Findings, Question
 from models.reporting.plots import Plot, bars
 from models.reporting.tables import Table, interval
@@ -23,11 +22,7 @@ def ask(context: Context) -> Findings:
     chosen = songs(context, WORKS)
     if not chosen:
         return {}
-    progress = Progress(len(chosen))
-    table = accompaniment.evaluate(
-        chosen, everybody(context), settings_of(context), context.seed, progress.show, workers=context.workers
-    )
-    progress.close()
+    table = played(accompaniment.evaluate, context, chosen, everybody(context), len(chosen))
     return {
         "settings": described(settings_of(context)),
         "corpora": accompaniment.findings(chosen, table, context.seed),

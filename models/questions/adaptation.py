@@ -5,8 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from models.baselines.rules import HoldTonic
-from models.progress import Progress
-from models.questions.playing import everybody, models, only, settings_of, songs
+from models.questions.playing import everybody, models, only, played, songs
 from models.questions.question import Context, Findings, Question
 from models.reporting.plots import Plot, lines
 from models.reporting.tables import Table, interval
@@ -21,10 +20,7 @@ def ask(context: Context) -> Findings:
     """The models, the ridge and hold-tonic meet shifts of key, ramps, stops and wrong notes."""
     chosen = songs(context, WORKS)
     systems = only(everybody(context), [*models(context), RIDGE, HoldTonic.name])
-    progress = Progress(len(chosen))
-    found = adaptation(chosen, systems, settings_of(context), context.seed, progress.show, workers=context.workers)
-    progress.close()
-    return found
+    return played(adaptation, context, chosen, systems, len(chosen))
 
 
 def tables(found: Findings) -> list[Table]:

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from models.progress import Progress
-from models.questions.playing import everybody, models, only, settings_of, songs
+from models.questions.playing import everybody, models, only, played, songs
 from models.questions.question import Context, Findings, Question
 from models.reporting.plots import Plot, lines
 from models.reporting.tables import Table, figure, interval
@@ -15,10 +14,7 @@ def ask(context: Context) -> Findings:
     """The models and the ridge accompany medleys of ten minutes."""
     chosen = songs(context, default=60)
     systems = only(everybody(context), [*models(context), RIDGE])
-    progress = Progress(MEDLEYS)
-    found = ten_minutes(chosen, systems, settings_of(context), context.seed, progress.show, workers=context.workers)
-    progress.close()
-    return found
+    return played(ten_minutes, context, chosen, systems, MEDLEYS)
 
 
 def tables(found: Findings) -> list[Table]:

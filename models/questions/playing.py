@@ -4,15 +4,28 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from functools import partial
+from typing import Any, Protocol
 
 from livegen.core.events import PULSES_PER_BEAT
 from livegen.core.parameters import Settings
 from livegen.generators.protocol import Generator
 from models.baselines.opponents import opponents
 from models.baselines.ridge import fit_by_corpus
+from models.pool import Progress as Shown
+from models.progress import Progress
 from models.questions.question import Context
-from models.scoring.accompaniment import CORPORA, MakeGenerator, Song, openings, sampled
+from models.scoring.accompaniment import CORPORA, MakeGenerator, Song, Systems, openings, sampled
 from models.scoring.subject import MARKOV, fresh_markov, fresh_model
+
+
+class Asked(Protocol):
+    """How the measurements of `models.scoring` that let somebody accompany are called."""
+
+    def __call__(
+        self, songs: Sequence[Song], systems: Systems, settings: Settings, seed: int, progress: Shown, *, workers: int
+    ) -> dict[str, Any]:
+        """What was found."""
+        ...
 
 
 def songs(context: Context, default: int) -> list[Song]:
@@ -43,6 +56,14 @@ def everybody(context: Context) -> dict[str, MakeGenerator]:
 def only(systems: dict[str, MakeGenerator], names: Sequence[str]) -> dict[str, MakeGenerator]:
     """Some of the systems."""
     return {name: systems[name] for name in names}
+
+
+def played(ask: Asked, context: Context, chosen: Sequence[Song], systems: Systems, steps: int) -> dict[str, Any]:
+    """What `ask` finds when these systems accompany these songs, with a progress line of so many steps."""
+    progress = Progress(steps)
+    found = ask(chosen, systems, settings_of(context), context.seed, progress.show, workers=context.workers)
+    progress.close()
+    return found
 
 
 def _model(place: str, song: Song) -> Generator:  # noqa: ARG001 - a model is the same for every song

@@ -145,7 +145,7 @@ class TestLaws:
     def test_after_a_jump_the_performance_is_on_the_beat_and_has_never_gone_back(
         self, seed: int, bpms: tuple[float, float]
     ) -> None:
-        """5 ms of jitter, two ticks in a hundred lost: two beats after the jump within 5 ms and half a per cent."""
+        """5 ms of jitter, 2 % of the ticks lost: two beats after the jump within 5 ms, and the bent tempo within 2 %."""
         sender = Sender([(6, bpms[0]), (3, bpms[1])], jitter_ns=5_000_000, lost=0.02)
         playing = stage()
         playing.receive(Realtime(START))

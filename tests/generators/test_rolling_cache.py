@@ -141,5 +141,5 @@ def test_a_window_goes_on_elsewhere(count: int) -> None:
     history = list(range(count))
     place = other.step(other.cache.fill(keys, values), 200, history)
     mine = model.step(places[count], 300, history)
-    other.step(place, 201, [*history, 200])
-    model.step(mine, 301, [*history, 300])
+    assert other.step(place, 201, [*history, 200]).count == place.count + 1
+    assert model.step(mine, 301, [*history, 300]).count == count + 2

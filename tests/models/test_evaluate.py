@@ -28,7 +28,7 @@ from models.baselines.rules import HoldTonic
 from models.corpora.piece import ChordSpan, Piece, PieceNote
 from models.corpora.registry import split
 from models.evaluate import QUESTIONS, chosen_questions, corpora_of, main, parts_of, without_nan
-from models.questions import adaptation, drift, styles
+from models.questions import adaptation, drift, playing, styles
 from models.questions import controls as questions_controls
 from models.questions.question import Context, limited
 from models.reporting.tables import Table, figure, interval, yes
@@ -210,7 +210,7 @@ class TestCommand:
         """Of rules only: a model would play for minutes."""
         monkeypatch.setattr(adaptation, "everybody", lambda context: {"hold-tonic": lambda song: HoldTonic()})
         monkeypatch.setattr(adaptation, "models", lambda context: {})
-        monkeypatch.setattr(adaptation, "settings_of", lambda context: ACCOMPANY)
+        monkeypatch.setattr(playing, "settings_of", lambda context: ACCOMPANY)
         monkeypatch.setattr(adaptation, "RIDGE", "hold-tonic")
         monkeypatch.setattr(adaptation, "only", lambda systems, names: systems)
         found = without_nan(adaptation.QUESTION.ask(Context((), [], [], works()[-1:])))

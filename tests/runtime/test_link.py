@@ -121,7 +121,9 @@ class TestHub:
             odd.sendall(b"\xff" * 64)
         with dial(address) as peer:
             peer.send(Hello("brain", 1))
-            come_up(inbox).close()
+            link = come_up(inbox)
+            assert (link.role, link.pid) == ("brain", 1)
+            link.close()
 
     def test_closing_it_leaves_links_up(self, hub: Hub, address: str, inbox: SimpleQueue[Any]) -> None:
         with dial(address) as peer:
@@ -178,7 +180,9 @@ class TestClosingTheHub:
         hub.start()
         with dial(address) as peer:
             peer.send(Hello("brain", 1))
-            come_up(inbox).close()
+            link = come_up(inbox)
+            assert (link.role, link.pid) == ("brain", 1)
+            link.close()
         hub.close()
 
 
