@@ -70,6 +70,25 @@ def test_how_full_a_chord_is_does_not_depend_on_it(seed: int, density: float) ->
 
 @law
 @given(seeds, densities, densities)
+def test_a_full_chord_grows_less_the_sparser_it_is(seed: int, one: float, other: float) -> None:
+    """A network that is kept from its bass notes would have all its notes in the chords."""
+    grammar = grammar_after(*(replace(CHORD_TONE, pitch=pitch) for pitch in (60, 64, 67)))
+    sparse, dense = (chances(Taste(seed), grammar, value)["joined"] for value in sorted((one, other)))
+    assert sparse <= dense * (1 + 1e-9)
+
+
+@pytest.mark.parametrize("sure_of", ["END", "NOTE"])
+def test_a_network_that_is_sure_can_be_talked_out_of_it(sure_of: str) -> None:
+    taste, grammar = Taste(1), grammar_after(CHORD_TONE)
+    taste.logits["kind"][v.KIND[sure_of]] += 40.0
+    ends = [chances(taste, grammar, knob)["end"] for knob in KNOB]
+    assert ends == sorted(ends, reverse=True)
+    assert ends[0] > 0.05
+    assert ends[-1] < 0.95
+
+
+@law
+@given(seeds, densities, densities)
 def test_the_denser_the_less_likely_the_end(seed: int, one: float, other: float) -> None:
     grammar = grammar_after(CHORD_TONE)
     sparse, dense = (chances(Taste(seed), grammar, value) for value in sorted((one, other)))
