@@ -1,4 +1,4 @@
-"""Who gives the beat: our own tempo, or a MIDI clock that comes in.
+"""Who gives the beat: our own tempo, a MIDI clock that comes in, or a foot that taps.
 
 Positions are pulses of the performance, which never go back: where a song begins again, its bar lines are moved to a later
 place of the performance instead. So nothing is ever played twice.
@@ -12,6 +12,7 @@ from typing import Literal
 from livegen.core.clock_in import ClockIn
 from livegen.core.events import PULSES_PER_BEAT
 from livegen.core.midi import CLOCK, CONTINUE, START, STOP, Realtime, SongPosition
+from livegen.core.tapping import BeatLine, Tapping
 from livegen.core.transport import MAX_BPM, MIN_BPM, Transport, grid_at_or_after
 
 ClockState = Literal["internal", "waiting", "locked", "free-wheel", "stopped"]
@@ -26,6 +27,10 @@ _SLOWEST, _FASTEST = 0.4, 2.5
 """How far the tempo is bent for that, against the clock's own."""
 _TOO_FAR_PULSES = PULSES_PER_BEAT
 """Further behind than this, we go there at once."""
+_ON_THE_BEAT_PULSES = 0.02
+"""Nearer than this to a line of beats, its own tempo is taken until something new is known."""
+_STEERING_PULSES = 1
+"""How often the tempo is bent anew while we are not there."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +51,8 @@ class Turn:
 class Conductor:
     """Follows what gives the beat. Single-threaded; owned by the engine, which holds the transport.
 
+    A MIDI clock says where in the bar it is. A foot only says when a beat is: ours that is nearest becomes that one.
+
     Attributes:
         running: whether music is wanted: not while a clock has said stop.
     """
@@ -53,7 +60,7 @@ class Conductor:
     def __init__(self) -> None:
         self.running = True
         self._clock: ClockIn | None = None
-        """Numbers its ticks as the pulses of the performance; None while our own tempo rules."""
+        """Numbers its ticks as the pulses of the performance; None unless a MIDI clock rules."""
         self._placed = False
         """Whether a tick has come."""
         self._begins = False
@@ -62,22 +69,41 @@ class Conductor:
         """Where in the song the music stopped, or will go on, in pulses."""
         self._song_from = 0
         """The pulse of the performance at which the song's position is 0."""
+        self._tapping: Tapping | None = None
+        """None unless taps rule."""
+        self._beats: BeatLine | None = None
+        """The beats that were tapped."""
+        self._steer_ns: int | None = None
+        """When the tempo is to be bent anew; None where it is right."""
 
     def select(self, source: str, transport: Transport, tempo_bpm: float, now_ns: int) -> Transport:
-        """Follow another source from now on: "internal", at `tempo_bpm`, or "midi". The position stays."""
+        """Follow another source from now on, one of `parameters.CLOCK_SOURCES`; the position stays.
+
+        The tempo is `tempo_bpm` until the source has one.
+        """
         self.running = True
         self._clock = ClockIn() if source == "midi" else None
+        self._tapping = Tapping() if source == "tap" else None
         self._placed = self._begins = False
         self._song_pulse = self._song_from = 0
-        return transport if self._clock is not None else transport.with_tempo(tempo_bpm, now_ns)
+        self._beats = self._steer_ns = None
+        return transport.with_tempo(within(tempo_bpm), now_ns)
 
     @property
     def follows(self) -> bool:
-        """Whether the tempo is a clock's and not ours."""
-        return self._placed
+        """Whether the tempo is another's and not ours."""
+        return self._placed or self._beats is not None
+
+    def tempo_bpm(self, transport: Transport) -> float:
+        """How fast the music is, without what it is bent by."""
+        clock_line = self._clock.line if self._clock is not None else None
+        line = self._beats or clock_line
+        return within(float(transport.tempo_bpm) if line is None else line.tempo_bpm)
 
     def state(self, now_ns: int) -> ClockState:
-        """In a word: "waiting" for the first tick at our own tempo, "free-wheel" where the ticks have ceased."""
+        """In a word: "waiting" for the first tick or taps at our own tempo, "free-wheel" where the ticks have ceased."""
+        if self._tapping is not None:
+            return "waiting" if self._beats is None else "locked"
         if self._clock is None:
             return "internal"
         if not self.running:
@@ -86,8 +112,40 @@ class Conductor:
             return "waiting"
         return "locked" if self._clock.alive(now_ns) else "free-wheel"
 
+    def tapped(self, transport: Transport, now_ns: int) -> Transport:
+        """A tap; unless taps rule it changes nothing."""
+        if self._tapping is None:
+            return transport
+        self._tapping.receive(now_ns)
+        self._beats = self._tapping.line
+        return self._steer(transport, now_ns)
+
+    def update(self, transport: Transport, now_ns: int) -> Transport:
+        """Bend the tempo anew, if that is due."""
+        if self._steer_ns is None or now_ns < self._steer_ns:
+            return transport
+        return self._steer(transport, now_ns)
+
+    def next_deadline_ns(self) -> int | None:
+        """When `update` has something to do; None while the tempo is right."""
+        return self._steer_ns
+
+    def _steer(self, transport: Transport, now_ns: int) -> Transport:
+        """Bend the tempo so that our nearest beat soon falls on the line's."""
+        if self._beats is None:
+            return transport
+        off = (now_ns - self._beats.time_ns) / self._beats.ns_per_beat - transport.pulse_at(now_ns) / PULSES_PER_BEAT
+        behind = (off - round(off)) * PULSES_PER_BEAT
+        tempo_bpm = self._beats.tempo_bpm
+        if abs(behind) < _ON_THE_BEAT_PULSES:
+            self._steer_ns = None
+            return transport.with_tempo(within(tempo_bpm), now_ns)
+        bent = transport.with_tempo(within(tempo_bpm * _bend(behind)), now_ns)
+        self._steer_ns = now_ns + round(float(bent.ns_per_pulse) * _STEERING_PULSES)
+        return bent
+
     def receive(self, message: Realtime | SongPosition, transport: Transport, now_ns: int) -> Turn:
-        """Take in what a clock says; while our own tempo rules it changes nothing."""
+        """Take in what a clock says; unless a MIDI clock rules it changes nothing."""
         if self._clock is None:
             return Turn(transport)
         match message:
@@ -146,8 +204,12 @@ class Conductor:
             pulse = round(line.tick_at(now_ns))
             moved = transport.moved(pulse, now_ns).with_tempo(within(line.tempo_bpm), now_ns)
             return Turn(moved, True, pulse - self._song_from)
-        bent = min(_FASTEST, max(_SLOWEST, 1.0 + behind / _CATCH_UP_PULSES))
-        return Turn(transport.with_tempo(within(line.tempo_bpm * bent), now_ns))
+        return Turn(transport.with_tempo(within(line.tempo_bpm * _bend(behind)), now_ns))
+
+
+def _bend(behind: float) -> float:
+    """By how much to be faster, so many pulses behind; slower where that is negative."""
+    return min(_FASTEST, max(_SLOWEST, 1.0 + behind / _CATCH_UP_PULSES))
 
 
 def within(tempo_bpm: float) -> float:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from livegen.core.events import Part, PlayerEvent
 from livegen.core.midi import Message
-from livegen.core.plans import PlanRequest
+from livegen.core.plans import Plan, PlanRequest
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,8 +63,27 @@ class Panic:
 
 
 @dataclass(frozen=True, slots=True)
+class Tap:
+    """A beat is now, says a foot."""
+
+
+@dataclass(frozen=True, slots=True)
 class InputLost:
     """The player's port has gone: what it held has ended."""
+
+
+@dataclass(frozen=True, slots=True)
+class Stopgap:
+    """A plan of the fallback for a window that was overdue. The generator's own may still replace what is left of it."""
+
+    plan: Plan
+
+
+@dataclass(frozen=True, slots=True)
+class Unplanned:
+    """Whoever was asked for this plan will not make it."""
+
+    plan_id: int
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,18 +12,33 @@ from collections.abc import Iterable, Mapping
 from livegen.core.clock_out import ClockOut, Due
 from livegen.core.conductor import ClockState, Conductor
 from livegen.core.director import Director, Stint
-from livegen.core.effects import Answered, Ask, Discard, Effect, GeneratorLost, InputLost, Observe, Overdue, Panic, Send
+from livegen.core.effects import (
+    Answered,
+    Ask,
+    Discard,
+    Effect,
+    GeneratorLost,
+    InputLost,
+    Observe,
+    Overdue,
+    Panic,
+    Send,
+    Stopgap,
+    Tap,
+    Unplanned,
+)
 from livegen.core.errors import InputError
-from livegen.core.events import Part, PlayerEvent
+from livegen.core.events import PULSES_PER_BEAT, Part, PlayerEvent
 from livegen.core.harmony import NO_CHORD, ChordSymbol
+from livegen.core.ladder import Ladder, Rung
 from livegen.core.ledger import Ledger, Owner
 from livegen.core.listener import RESET_CONTROLLERS, SILENCING, Listener
 from livegen.core.midi import SUSTAIN, Control, Message, NoteOff, NoteOn, Other, Realtime, SongPosition, parse, release_all
 from livegen.core.parameters import Settings
 from livegen.core.planner import Planner
-from livegen.core.plans import Plan
+from livegen.core.plans import Plan, PlanRequest
 from livegen.core.schedule import Harmony, NoteStart, Schedule
-from livegen.core.transport import Transport
+from livegen.core.transport import Transport, grid_at_or_after
 from livegen.core.vocabulary import DURATIONS
 
 CHANNELS: dict[Part, int] = {Part.LEAD: 0, Part.CHORDS: 1, Part.BASS: 2, Part.DRUMS: 9}
@@ -38,7 +53,10 @@ MOST_SOUNDING: dict[Part, int] = {Part.LEAD: 6, Part.CHORDS: 8, Part.BASS: 1, Pa
 LONGEST_PULSES = DURATIONS[-1]
 """No note of the agent sounds longer, whatever its plan says."""
 
-Incoming = Message | Plan | Settings | Panic | InputLost | GeneratorLost
+HELD = frozenset({Part.CHORDS, Part.BASS})
+"""Parts whose notes may come in late, where there is enough left of them."""
+
+Incoming = Message | Plan | Stopgap | Unplanned | Settings | Panic | Tap | InputLost | GeneratorLost
 
 
 class Engine:
@@ -82,8 +100,9 @@ class Engine:
         """The answer whose first note has not been sent yet."""
         self._chord = NO_CHORD
         """Of the window that plays, or of the last that had one."""
-        self._generator_lost = False
-        """Open requests are hopeless, which the next tick says."""
+        self._ladder = Ladder()
+        self._hopeless: list[PlanRequest] = []
+        """Requests that the generator will not answer, which the next tick says."""
         self._pedals_thru: set[int] = set()
         """Channels on which the player's pedal was passed through and is down."""
 
@@ -91,36 +110,42 @@ class Engine:
         """Take in a message of the player, a plan, new settings or a command."""
         match incoming:
             case Plan():
-                self._take_plan(incoming)
+                self._take_plan(incoming, now_ns)
+            case Stopgap(plan):
+                self._take_stopgap(plan)
+            case Unplanned(plan_id):
+                self._do_without(plan_id)
             case Settings():
                 self._take_settings(incoming, now_ns)
             case Panic():
                 self.counters["panics"] += 1
                 self._panic(now_ns)
+            case Tap():
+                self._tap(now_ns)
             case InputLost():
                 self._observe(self._listener.release_all(now_ns, self.transport))
                 self._release_thru(now_ns)
             case GeneratorLost():
                 # What is decided but not begun is good music and stays; only what sounds is let go.
                 self._release(Owner.GENERATED, now_ns)
-                self._generator_lost = True
+                self._hopeless += self._planner.open_requests()
             case Realtime() | SongPosition():
                 self._conduct(incoming, now_ns)
             case NoteOn() | NoteOff() | Control() | Other():
-                self._hear(incoming, now_ns)
+                if not self._taps(incoming, now_ns):
+                    self._hear(incoming, now_ns)
 
     def tick(self, now_ns: int) -> list[Effect]:
         """Everything that is to be done by `now_ns`, in order."""
-        self._send_clock(now_ns)
+        self._catch_up(now_ns)
+        self.transport = self._conductor.update(self.transport, now_ns)
         self._planner.begun(self.transport.whole_pulse_at(now_ns))
-        self._play_until(now_ns)
         had_stint, stint = self._director.stint, None
         if self._conductor.running:
             stint = self._director.update(self._listener, self.settings, self.transport, now_ns)
         if stint is None and had_stint is not None:
             self._stop_planning(now_ns)
-        overdue = self._planner.open_requests() if self._generator_lost else []
-        self._generator_lost = False
+        overdue, self._hopeless = self._hopeless, []
         # Requests come last: their answers may be taken in while these effects are carried out.
         if stint is not None:
             if had_stint is None and stint.phrase_end_ns is not None:
@@ -128,8 +153,10 @@ class Engine:
             for request in self._planner.requests(stint, self.settings, self.transport, now_ns):
                 self._effects.append(Ask(request))
         overdue.extend(self._planner.overdue(self.transport, now_ns))
-        self.counters["plans_overdue"] += len(overdue)
-        self._effects.extend(Overdue(request) for request in overdue)
+        for request in overdue:
+            self._make_do(request)
+        # What has just been filled in may have begun already.
+        self._play_until(now_ns)
         effects, self._effects = self._effects, []
         return effects
 
@@ -141,7 +168,7 @@ class Engine:
         ]
         if (pulse := self._schedule.next_pulse) is not None:
             due.append(self.transport.ns_at(pulse))
-        due.append(self._clock_out.next_deadline_ns(self.transport))
+        due += [self._clock_out.next_deadline_ns(self.transport), self._conductor.next_deadline_ns()]
         return min((at for at in due if at is not None), default=None)
 
     @property
@@ -167,10 +194,9 @@ class Engine:
         return self._conductor.state(now_ns)
 
     def _conduct(self, message: Realtime | SongPosition, now_ns: int) -> None:
-        """A clock speaks. What was due by now is played first, where it was due."""
+        """A clock speaks."""
         self.counters["messages_in"] += 1
-        self._send_clock(now_ns)
-        self._play_until(now_ns)
+        self._catch_up(now_ns)
         turn = self._conductor.receive(message, self.transport, now_ns)
         self.transport = turn.transport
         if turn.halts:
@@ -178,6 +204,33 @@ class Engine:
             self._silence(now_ns)
         if turn.song_pulse is not None:
             self._tell(self._clock_out.moved(self.transport, turn.song_pulse, now_ns))
+
+    def _taps(self, message: Message, now_ns: int) -> bool:
+        """Whether a message is one of the key or controller that taps; those are no music."""
+        if self.settings.clock_source != "tap":
+            return False
+        match message:
+            case NoteOn(pitch=pitch) if pitch == self.settings.tap_note:
+                self._tap(now_ns)
+            case NoteOff(pitch=pitch) if pitch == self.settings.tap_note:
+                pass
+            case Control(control=control, value=value) if control == self.settings.tap_control:
+                if value >= 64:
+                    self._tap(now_ns)
+            case _:
+                return False
+        self.counters["messages_in"] += 1
+        return True
+
+    def _tap(self, now_ns: int) -> None:
+        self.counters["taps"] += 1
+        self._catch_up(now_ns)
+        self.transport = self._conductor.tapped(self.transport, now_ns)
+
+    def _catch_up(self, now_ns: int) -> None:
+        """What was due by now is sent, where it was due: the tempo may change from now on."""
+        self._send_clock(now_ns)
+        self._play_until(now_ns)
 
     def _send_clock(self, now_ns: int) -> None:
         self._tell(self._clock_out.update(self.settings.clock_send, self._conductor.running, self.transport, now_ns))
@@ -226,21 +279,87 @@ class Engine:
 
     # --- the agent ---
 
-    def _take_plan(self, plan: Plan) -> None:
+    def plans_from(self) -> Rung:
+        """Who filled the last window."""
+        return self._ladder.rung
+
+    def _take_plan(self, plan: Plan, now_ns: int) -> None:
+        first = self.transport.whole_pulse_at(now_ns) + 1
         try:
             wanted = self._planner.accept(plan)
+            replaces = not wanted and self._planner.replaces(plan, first)
         except InputError:
             self.counters["plans_failed"] += 1
             return
-        if not wanted:
+        if wanted:
+            self.counters["plans"] += 1
+            self._ladder.in_time(plan)
+            self._plan_notes(plan)
+        elif replaces:
+            self.counters["plans_replaced"] += 1
+            self._replace(plan, first)
+        else:
             self.counters["plans_stale"] += 1
-            return
-        self.counters["plans"] += 1
+
+    def _plan_notes(self, plan: Plan, first: int = 0) -> None:
+        """Schedule what of a plan is not before pulse `first`."""
         if plan.chord is not None:
-            self._schedule.harmony_at(plan.window, plan.chord)
+            self._schedule.harmony_at(max(plan.window, first), plan.chord)
         for note in plan.notes:
             start = NoteStart(note.part, self._channels[note.part], note.pitch, note.velocity, note.duration, plan.window)
-            self._schedule.start_at(plan.window + note.onset, start)
+            if plan.window + note.onset >= first:
+                self._schedule.start_at(plan.window + note.onset, start)
+
+    # --- the agent, when its plan is late ---
+
+    def _make_do(self, request: PlanRequest) -> None:
+        """The plan has not come: the next rung of the ladder that holds fills the window."""
+        self.counters["plans_overdue"] += 1
+        rest = self._ladder.rest(request, self.transport)
+        if rest is not None and self._planner.fill(rest):
+            self.counters["plans_repeated"] += 1
+            self._plan_notes(rest)
+        else:
+            self._effects.append(Overdue(request))
+
+    def _take_stopgap(self, plan: Plan) -> None:
+        try:
+            wanted = self._planner.fill(plan)
+        except InputError:
+            self.counters["plans_failed"] += 1
+            return
+        if wanted:
+            self.counters["plans_fallback"] += 1
+            self._ladder.rung = "fallback"
+            self._plan_notes(plan)
+
+    def _do_without(self, plan_id: int) -> None:
+        """The generator won't make this plan; said of an overdue one, nor will the fallback: what sounds ends with the bar."""
+        request = self._planner.give_up(plan_id)
+        if request is not None:
+            self._hopeless.append(request)
+        elif (request := self._planner.abandon(plan_id)) is not None:
+            self.counters["windows_silent"] += 1
+            self._ladder.rung = "nobody"
+            bar_line = grid_at_or_after(request.window, self.transport.beats_per_bar * PULSES_PER_BEAT)
+            for end in self._schedule.sounding(*Part):
+                self._schedule.end_early(bar_line, end)
+
+    def _replace(self, plan: Plan, first: int) -> None:
+        """The generator's own plan has come after all: from pulse `first` on it is played.
+
+        What of it should have been struck before and is held comes in at the next sixteenth: the plans to come count on it.
+        """
+        self._schedule.drop_starts(plan.window, first)
+        self._plan_notes(plan, first)
+        entry = grid_at_or_after(first, PULSES_PER_BEAT // 4)
+        for note in plan.notes:
+            missed, left = entry - plan.window - note.onset, plan.window + note.onset + note.duration - entry
+            if plan.window + note.onset < first and note.part in HELD and left >= missed:
+                channel = self._channels[note.part]
+                if not self.ledger.holds(Owner.GENERATED, channel, note.pitch):
+                    start = NoteStart(note.part, channel, note.pitch, note.velocity, left, plan.window)
+                    self._schedule.start_at(entry, start)
 
     def _play_until(self, now_ns: int) -> None:
         for pulse, entry in self._schedule.pop_until(self.transport.whole_pulse_at(now_ns)):
@@ -289,6 +408,7 @@ class Engine:
 
     def _stop_planning(self, now_ns: int) -> None:
         self._awaiting = None
+        self._ladder.forget()
         self._schedule.drop_windows_after(self.transport.whole_pulse_at(now_ns))
         thrown = self._planner.reset()
         if thrown is not None:
@@ -299,6 +419,9 @@ class Engine:
     def _take_settings(self, settings: Settings, now_ns: int) -> None:
         before, transport = self.settings, self.transport
         if settings.clock_source != before.clock_source:
+            if self._conductor.follows and settings.tempo_bpm == before.tempo_bpm:
+                # The music goes on as fast as it was, whoever said how fast that is.
+                settings, _ = settings.with_changes({"tempo/bpm": round(self._conductor.tempo_bpm(transport), 2)})
             transport = self._conductor.select(settings.clock_source, transport, settings.tempo_bpm, now_ns)
         elif settings.tempo_bpm != before.tempo_bpm and not self._conductor.follows:
             transport = transport.with_tempo(settings.tempo_bpm, now_ns)

@@ -22,12 +22,15 @@ Reason = Literal["unknown", "type", "not-finite", "choice"]
 T = TypeVar("T")
 
 MODES: tuple[str, ...] = ("respond", "accompany", "listen")
-CLOCK_SOURCES: tuple[str, ...] = ("internal", "midi")
+CLOCK_SOURCES: tuple[str, ...] = ("internal", "midi", "tap")
 HOPS: dict[str, int] = {"half": PULSES_PER_BEAT // 2, "beat": PULSES_PER_BEAT}
 """Names of the lengths of a planning window, and those lengths in pulses."""
 
 NO_STYLE = "none"
 """The choice of the `style` macro that sets every weight to 0: the model plays without a style."""
+
+NOBODY = -1
+"""The note or controller of a function that none is given to."""
 
 MAX_STYLES = 64
 _STYLE_NAME = re.compile(r"[a-z0-9][a-z0-9_-]{0,31}")
@@ -271,6 +274,8 @@ class Settings:
     beats_per_bar = _Reading("beats_per_bar", int)
     clock_source = _Reading("clock/source", str)
     clock_send = _Reading("clock/send", bool)
+    tap_note = _Reading("tap/note", int)
+    tap_control = _Reading("tap/control", int)
     lookahead_beats = _Reading("lookahead", float)
     most_lookahead_beats = _Reading("lookahead/most", float)
     answer_max_beats = _Reading("answer/max_beats", float)
@@ -341,7 +346,10 @@ _PLAYING = (
     Parameter("register", "float", 0.0, -24, 24, "semitones", (), "Plays so much higher or lower; notes move by octaves."),
     Parameter("guidance", "float", 3.0, 0, 4, "", (), "How strongly a style is followed: 1 as it was learnt, 4 too much."),
     Parameter("tempo/bpm", "float", 120.0, 20, 300, "bpm", (), "The tempo."),
-    Parameter("clock/source", "choice", "internal", 0, 1, "", CLOCK_SOURCES, "What gives the beat: our tempo or a MIDI clock."),
+    Parameter("clock/source", "choice", "internal", 0, len(CLOCK_SOURCES) - 1, "", CLOCK_SOURCES,
+              "What gives the beat: our tempo, a MIDI clock, or taps."),
+    Parameter("tap/note", "int", NOBODY, NOBODY, 127, "", (), "The key that taps, where taps give the beat; -1 is none."),
+    Parameter("tap/control", "int", NOBODY, NOBODY, 127, "", (), "The controller that taps, as it gets to 64; -1 is none."),
     Parameter("clock/send", "bool", False, 0, 1, "", (), "Sends a MIDI clock to the output, with start and stop."),
     Parameter("beats_per_bar", "int", 4, 1, 12, "beats", (), "The number of beats in a bar."),
     Parameter("lookahead", "float", 0.25, 0.1, 2, "beats", (), "How far ahead music is planned, if the model is quick enough."),

@@ -31,6 +31,8 @@ class Planner:
         self._next_window: int | None = None
         self._open: dict[int, PlanRequest] = {}
         self._overdue: set[int] = set()
+        self._filled: dict[int, PlanRequest] = {}
+        """Windows that another than the generator has filled, by number, until they end."""
         self._planned: dict[int, int] = {}
         """Window of every plan that was accepted and has not begun, by number: what a yield takes back."""
 
@@ -40,6 +42,7 @@ class Planner:
         self._next_window = None
         self._open.clear()
         self._overdue.clear()
+        self._filled.clear()
         self._planned.clear()
         return min(thrown, default=None)
 
@@ -93,6 +96,42 @@ class Planner:
         self._planned[plan.plan_id] = plan.window
         return True
 
+    def fill(self, plan: Plan) -> bool:
+        """As `accept`, for a plan that another than the generator has made: the generator's may still come.
+
+        Raises:
+            InputError: as `accept`.
+        """
+        request = self._open.get(plan.plan_id)
+        if request is None or not self.accept(plan):
+            return False
+        self._filled[plan.plan_id] = request
+        return True
+
+    def replaces(self, plan: Plan, pulse: int) -> bool:
+        """Whether this is the generator's plan for a window that another has filled and that lasts at `pulse`; it is so once.
+
+        Raises:
+            InputError: it cannot be played.
+        """
+        request = self._filled.pop(plan.plan_id, None)
+        if request is None or request.window + request.tick.hop <= pulse:
+            return False
+        check_plan(plan, request)
+        return True
+
+    def give_up(self, plan_id: int) -> PlanRequest | None:
+        """The generator will not make this plan: the request, if it is open and not overdue yet, which it is from now on."""
+        if plan_id not in self._open or plan_id in self._overdue:
+            return None
+        self._overdue.add(plan_id)
+        return self._open[plan_id]
+
+    def abandon(self, plan_id: int) -> PlanRequest | None:
+        """Nobody makes this plan: it is closed; the request, if it was open."""
+        self._overdue.discard(plan_id)
+        return self._open.pop(plan_id, None)
+
     def overdue(self, transport: Transport, now_ns: int) -> Iterator[PlanRequest]:
         """Open requests whose window is about to begin; each is given once."""
         for plan_id, request in self._open.items():
@@ -107,8 +146,11 @@ class Planner:
         return waiting
 
     def begun(self, pulse: int) -> None:
-        """Windows up to `pulse` have begun and are not taken back any more."""
+        """Windows up to `pulse` have begun and are not taken back any more; what has ended is not replaced."""
         self._planned = {plan_id: window for plan_id, window in self._planned.items() if window > pulse}
+        self._filled = {
+            plan_id: request for plan_id, request in self._filled.items() if request.window + request.tick.hop > pulse
+        }
 
     def next_deadline_ns(self, stint: Stint | None, settings: Settings, transport: Transport) -> int | None:
         """When a request or an overdue plan is next."""

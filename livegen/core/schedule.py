@@ -118,6 +118,15 @@ class Schedule:
         self._heap = [item for item in self._heap if isinstance(item.entry, NoteEnd) or item.entry.window <= pulse]
         heapq.heapify(self._heap)
 
+    def drop_starts(self, window: int, pulse: int) -> None:
+        """Forget the notes of one window that begin at `pulse` or later; ends of what sounds stay."""
+        self._heap = [
+            item
+            for item in self._heap
+            if not (isinstance(item.entry, NoteStart) and item.entry.window == window and item.pulse >= pulse)
+        ]
+        heapq.heapify(self._heap)
+
     def clear(self) -> None:
         """Forget everything; whoever calls releases what sounds."""
         self._heap.clear()

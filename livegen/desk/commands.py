@@ -1,7 +1,8 @@
 """What the desk asks of the performer, and how often it may.
 
 A flood of packets must not become a flood of commands: of changes that come too fast only the last values are passed on, and a
-panic is passed on promptly but not a thousand times. Nothing blocks; a gate is not thread-safe and belongs to its endpoint.
+panic is passed on promptly but not a thousand times. A tap counts now or never. Nothing blocks; a gate is not thread-safe and
+belongs to its endpoint.
 """
 
 from __future__ import annotations
@@ -16,6 +17,8 @@ CHANGES_PER_S = 200.0
 CHANGE_BURST = 50.0
 PANICS_PER_S = 10.0
 PANIC_BURST = 5.0
+TAPS_PER_S = 10.0
+TAP_BURST = 5.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,7 +36,14 @@ class Panic:
     sender: Address
 
 
-Command = Change | Panic
+@dataclass(frozen=True, slots=True)
+class Tap:
+    """A beat is now."""
+
+    sender: Address
+
+
+Command = Change | Panic | Tap
 
 
 class CommandGate:
@@ -46,6 +56,7 @@ class CommandGate:
     def __init__(self, now_ns: int) -> None:
         self._changes = TokenBucket(CHANGES_PER_S, CHANGE_BURST, now_ns)
         self._panics = TokenBucket(PANICS_PER_S, PANIC_BURST, now_ns)
+        self._taps = TokenBucket(TAPS_PER_S, TAP_BURST, now_ns)
         self._values: dict[str, Value] = {}
         self._change_sender: Address = ("", 0)
         self._change_due_ns: int | None = None
@@ -73,6 +84,10 @@ class CommandGate:
             self._panic_due_ns = self._panics.ready_ns(1.0, now_ns)
         self._panic_sender = sender
         return []
+
+    def tap(self, sender: Address, now_ns: int) -> list[Command]:
+        """Offer a tap; held back it would be another beat, so it is dropped where there are too many."""
+        return [Tap(sender)] if self._taps.take(1.0, now_ns) else []
 
     def tick(self, now_ns: int) -> list[Command]:
         """What was held back and is due."""

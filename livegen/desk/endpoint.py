@@ -6,6 +6,7 @@ an endpoint; nothing blocks, and no packet can make it raise, wait, or send at m
     /livegen/<parameter>             what is its value? answered on the same address
     /livegen/<parameter> value       change it; a bundle of changes is all or nothing
     /livegen/panic                   silence, at once
+    /livegen/tap                     a beat is now, while taps give it
     /livegen/ping token              -> /livegen/pong token version uptime_s
     /livegen/health [prefix]         -> /livegen/health name value name value ...
     /livegen/subscribe [ttl_s]       -> /livegen/subscribed ttl_s, then every value, then changes as others make them
@@ -80,6 +81,7 @@ class Endpoint:
         self._counts: Counter[str] = Counter()
         self._health: Mapping[str, Argument] = {}
         self._verbs: dict[str, Callable[[tuple[Argument, ...], Address, int], list[Outcome]]] = {
+            f"{PREFIX}tap": self._tap,
             f"{PREFIX}ping": self._ping,
             f"{PREFIX}health": self._tell_health,
             f"{PREFIX}subscribe": self._subscribe,
@@ -225,10 +227,13 @@ class Endpoint:
         return self._reply(sender, now_ns, f"{PREFIX}pong", token, self._version, uptime_s)
 
     def _panic(self, arguments: tuple[Argument, ...], sender: Address, now_ns: int) -> list[Command]:
-        if arguments and not arguments[0]:
-            return []  # a button that sends 1 when pressed and 0 when released panics once
+        if _let_go(arguments):
+            return []
         self._counts["panics"] += 1
         return self._gate.panic(sender, now_ns)
+
+    def _tap(self, arguments: tuple[Argument, ...], sender: Address, now_ns: int) -> list[Outcome]:
+        return [] if _let_go(arguments) else [*self._gate.tap(sender, now_ns)]
 
     def _tell_health(self, arguments: tuple[Argument, ...], sender: Address, now_ns: int) -> list[Outcome]:
         prefix = arguments[0] if arguments else ""
@@ -273,6 +278,11 @@ class Endpoint:
 def _addresses(settings: Settings) -> dict[str, str]:
     """The exact address of each parameter, and its name."""
     return {PREFIX + parameter.name: parameter.name for parameter in settings.registry}
+
+
+def _let_go(arguments: tuple[Argument, ...]) -> bool:
+    """Whether a button is released: those that send 1 when pressed and 0 when released act once."""
+    return bool(arguments) and not arguments[0]
 
 
 def _fitting(readings: list[tuple[str, Argument]]) -> list[Argument]:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from multiprocessing.connection import Connection
 
 from livegen import __version__
-from livegen.core.effects import Panic
+from livegen.core.effects import Panic, Tap
 from livegen.core.errors import DeviceError, LivegenError
 from livegen.core.parameters import Value, build_registry
 from livegen.desk import commands
@@ -72,7 +72,13 @@ class Desk:
         if link is None:
             return
         try:
-            link.send(Panic() if isinstance(command, commands.Panic) else Change(command.values))
+            match command:
+                case commands.Panic():
+                    link.send(Panic())
+                case commands.Tap():
+                    link.send(Tap())
+                case commands.Change(values):
+                    link.send(Change(values))
         except OSError:
             # The performer is being restarted; the owner of the link finds out by itself.
             return

@@ -16,9 +16,23 @@ from multiprocessing.connection import Connection
 from queue import Empty, SimpleQueue
 from typing import Any
 
-from livegen.core.effects import Answered, Ask, Discard, Effect, GeneratorLost, InputLost, Observe, Overdue, Panic, Send
+from livegen.core.effects import (
+    Answered,
+    Ask,
+    Discard,
+    Effect,
+    GeneratorLost,
+    InputLost,
+    Observe,
+    Overdue,
+    Panic,
+    Send,
+    Stopgap,
+    Tap,
+    Unplanned,
+)
 from livegen.core.engine import Engine
-from livegen.core.errors import DeviceError, InputError, LivegenError
+from livegen.core.errors import DeviceError, InputError, LivegenError, ModelError
 from livegen.core.events import PlayerEvent
 from livegen.core.midi import NoteOn, parse
 from livegen.core.parameters import Settings, Value, build_registry
@@ -258,6 +272,8 @@ class Performer:
                 self._change(values)
             case Panic():
                 self._engine.receive(message, self._clock.now_ns())
+            case Tap():
+                self._engine.receive(message, time_ns)
             case ResetTimings():
                 self._schedule_error.clear()
                 self._plan_time.clear()
@@ -271,7 +287,8 @@ class Performer:
             self._counters["refused_changes"] += 1
             return
         self._engine.receive(settings, self._clock.now_ns())
-        self._tell_settings(settings)
+        # What the engine made of them: it may keep a tempo that somebody else has set.
+        self._tell_settings(self._engine.settings)
 
     def _tell_settings(self, settings: Settings) -> None:
         for link in (self._links.get("desk"), self._supervisor):
@@ -341,12 +358,16 @@ class Performer:
                 # What never comes says nothing about how long a plan takes.
                 del self._asked_ns[next(iter(self._asked_ns))]
         else:
-            self._plan_from_fallback(request)
+            self._answer(Unplanned(request.plan_id))
 
     def _plan_from_fallback(self, request: PlanRequest) -> None:
-        self._counters["plans_fallback"] += 1
-        plan = self._fallback.plan(request)
-        self._engine.receive(plan, self._clock.now_ns())
+        try:
+            self._answer(Stopgap(self._fallback.plan(request)))
+        except ModelError:
+            self._answer(Unplanned(request.plan_id))
+
+    def _answer(self, answer: Stopgap | Unplanned) -> None:
+        self._engine.receive(answer, self._clock.now_ns())
         self._perform(self._engine.tick(self._clock.now_ns()))
 
     # --- ports ---
@@ -395,6 +416,7 @@ class Performer:
             ("clock/tempo_bpm", round(float(self._engine.transport.tempo_bpm), 2)),
             ("lookahead/now_ms", round(self._engine.lookahead_ns / 1e6, 1)),
             ("lookahead/plans_take_ms", round(self._plan_time.fitting_ns() / 1e6, 1)),
+            ("plans/from", self._engine.plans_from()),
             ("sounding", sum(1 for _ in self._engine.ledger.sounding())),
             *readings(counters),
             *self._schedule_error.read("schedule_error"),

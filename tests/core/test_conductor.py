@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from support.clocks import Sender
+from support.laws import law
 from support.stage import BEAT, BEAT_NS, PLAYER, Stage, note_ons, settings_with
 
 from livegen.core.clock_in import DROPOUT_NS
@@ -71,13 +72,20 @@ class TestStates:
         assert playing.engine.transport.tempo_bpm == tempo
         assert playing.pulse > pulse
 
-    def test_our_own_tempo_comes_back_with_its_choice(self) -> None:
+    def test_the_tempo_is_kept_when_it_is_ours_again(self) -> None:
         playing = stage(tempo__bpm=100)
-        tick(playing, 48)
+        tick(playing, 48, PERIOD_NS * 3 // 2)
         pulse = playing.pulse
         playing.change(clock__source="internal")
-        assert playing.engine.transport.tempo_bpm == 100
+        assert float(playing.engine.transport.tempo_bpm) == pytest.approx(80, rel=0.001)
+        assert playing.engine.settings.tempo_bpm == float(playing.engine.transport.tempo_bpm)
         assert playing.pulse == pytest.approx(pulse)
+
+    def test_unless_another_is_asked_for_with_it(self) -> None:
+        playing = stage(tempo__bpm=100)
+        tick(playing, 48)
+        playing.change(clock__source="internal", tempo__bpm=66)
+        assert playing.engine.transport.tempo_bpm == 66
 
     def test_a_tempo_that_is_set_waits_while_a_clock_rules(self) -> None:
         playing = stage()
@@ -115,6 +123,7 @@ class TestSong:
         tick(playing, 60)
         assert note_ons(playing.sent[before:])
 
+    @law
     @given(sixteenths=st.integers(0, 400), ahead=st.integers(0, 200))
     def test_it_goes_on_at_the_position_in_the_bar_that_was_sent(self, sixteenths: int, ahead: int) -> None:
         playing = stage()

@@ -49,6 +49,8 @@ def test_the_table_holds_every_promised_parameter_with_its_default() -> None:
         "guidance": 3.0,
         "tempo/bpm": 120.0,
         "clock/source": "internal",
+        "tap/note": -1,
+        "tap/control": -1,
         "clock/send": False,
         "beats_per_bar": 4,
         "lookahead": 0.25,

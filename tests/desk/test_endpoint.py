@@ -16,7 +16,7 @@ from pythonosc.osc_message import OscMessage
 
 from livegen.core.errors import InputError
 from livegen.core.parameters import build_registry
-from livegen.desk.commands import CHANGE_BURST, CHANGES_PER_S, PANIC_BURST, Change, Panic
+from livegen.desk.commands import CHANGE_BURST, CHANGES_PER_S, PANIC_BURST, Change, Panic, Tap
 from livegen.desk.endpoint import MAX_REPLY_BYTES, MAX_TEXT, MAX_TTL_S, Endpoint, Outcome, Reply
 from livegen.desk.limits import ALL_HOSTS, ERROR_BURST, MAX_HOSTS, REPLY_BURST_BYTES, REPLY_BYTES_PER_S
 from livegen.desk.mirror import GRACE_NS
@@ -461,6 +461,19 @@ def test_changes_held_back_are_merged_in_the_order_that_gives_the_same_result(de
     assert REGISTRY.defaults().with_changes((*change.values, ("thru", True)))[0] == desk.endpoint.settings
 
 
+def test_a_tap_button_taps_when_pressed_and_not_when_released(desk: Desk) -> None:
+    assert commands(desk.send("tap", 1.0)) == [Tap(ALICE)]
+    assert commands(desk.send("tap", 0.0)) == []
+    assert commands(desk.send("tap")) == [Tap(ALICE)]
+
+
+def test_of_a_flood_of_taps_none_comes_late(desk: Desk) -> None:
+    """Held back it would be another beat."""
+    passed = [command for _ in range(1000) for command in commands(desk.send("tap"))]
+    assert 1 <= len(passed) < 100
+    assert desk.endpoint.next_deadline_ns() is None
+
+
 def test_a_stuck_panic_button_panics_promptly_but_not_for_ever(desk: Desk) -> None:
     assert commands(desk.send("panic")) == [Panic(ALICE)]
     held = [commands(desk.send("panic")) for _ in range(1000)]
@@ -550,7 +563,17 @@ words = st.one_of(
 )
 spoken = st.tuples(
     st.sampled_from(
-        [*(parameter.name for parameter in REGISTRY), "ping", "panic", "health", "subscribe", "unsubscribe", "error", "x"]
+        [
+            *(parameter.name for parameter in REGISTRY),
+            "ping",
+            "tap",
+            "panic",
+            "health",
+            "subscribe",
+            "unsubscribe",
+            "error",
+            "x",
+        ]
     ),
     st.lists(words, max_size=3),
 )

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from fractions import Fraction
 
-from livegen.core.effects import Answered, Ask, Discard, Effect, Observe, Overdue, Send
+from livegen.core.effects import Answered, Ask, Discard, Effect, Observe, Overdue, Send, Stopgap
 from livegen.core.engine import LATE_NS, Engine, Incoming
 from livegen.core.events import PULSES_PER_BEAT, Note, Part, PlayerEvent
 from livegen.core.ledger import Ledger
@@ -184,8 +184,10 @@ class Stage:
                     self.observed.append(event)
                     if self._band is not None:
                         self._band.observe(event)
-                case Ask(request) | Overdue(request) if self._band is not None:
+                case Ask(request) if self._band is not None:
                     self.receive(self._band.plan(request))
+                case Overdue(request) if self._band is not None:
+                    self.receive(Stopgap(self._band.plan(request)))
                 case Ask(request):
                     self.asked.append(request)
                 case Overdue(request):
