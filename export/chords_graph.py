@@ -29,17 +29,24 @@ def chords_graph(net: ChordNet) -> onnx.ModelProto:
     seen = writer.node("Gather", ["heard", turns], "turned", axis=2)  # [B, C, 12 roots, 12]
     seen = writer.node("Transpose", [seen], "by_root", perm=[0, 2, 1, 3])
     seen = writer.node("Reshape", [seen, writer.constant("seen_shape", np.array([0, 12, CHANNELS * 12]))], "seen")
-    # The place is the same for each root, so its part of the first layer is computed once.
-    from_heard, from_place = np.split(weights["first.weight"].T, [CHANNELS * 12])
-    heard = writer.linear(seen, from_heard, None, "from_heard")  # [B, 12 roots, width]
-    place = writer.linear("place", from_place, weights["first.bias"], "from_place")
-    place = writer.node("Unsqueeze", [place, writer.constant("root_axis", np.array([1]))], "from_place_row")
-    x = writer.node("Gelu", [writer.node("Add", [heard, place], "first")], "first_active")
-    x = writer.node("Gelu", [_layer(writer, x, weights, "second")], "second_active")
-    x = _layer(writer, x, weights, "out")  # [B, 12 roots, qualities]
+    logits = [_member(writer, weights, f"members.{index}.", seen) for index in range(len(net.members))]
+    x = writer.node("Mean", logits, "mean")
     writer.node("Reshape", [x, writer.constant("logits_shape", np.array([0, CHORD_CLASSES]))], "logits")
     writer.output("logits", CHORD_CLASSES)
     return writer.model("chords")
+
+
+def _member(writer: GraphWriter, weights: dict[str, Array], name: str, seen: str) -> str:
+    """One chooser's logits [B, 12 roots, qualities], from what is seen from each root and the place."""
+    # The place is the same for each root, so its part of the first layer is computed once.
+    from_heard, from_place = np.split(weights[f"{name}first.weight"].T, [CHANNELS * 12])
+    heard = writer.linear(seen, from_heard, None, f"{name}from_heard")  # [B, 12 roots, width]
+    place = writer.linear("place", from_place, weights[f"{name}first.bias"], f"{name}from_place")
+    axis = writer.constant(f"{name}root_axis", np.array([1]))
+    place = writer.node("Unsqueeze", [place, axis], f"{name}from_place_row")
+    x = writer.node("Gelu", [writer.node("Add", [heard, place], f"{name}first")], f"{name}first_active")
+    x = writer.node("Gelu", [_layer(writer, x, weights, f"{name}second")], f"{name}second_active")
+    return _layer(writer, x, weights, f"{name}out")
 
 
 @dataclass(frozen=True, slots=True)

@@ -163,13 +163,14 @@ def measures(net: ChordNet, songs: Songs, beats: int = 64) -> dict[str, float]:
 
 
 class Lessons:
-    """A training run of the chord chooser. Deterministic for the recipe's seed and the pieces."""
+    """The training of one member of the chord chooser. Deterministic for the recipe's seed, its number and the pieces."""
 
-    def __init__(self, recipe: Mapping[str, Any], songs: Songs, weights: Tensor) -> None:
-        torch.manual_seed(recipe["seed"])
+    def __init__(self, recipe: Mapping[str, Any], songs: Songs, weights: Tensor, member: int = 0) -> None:
+        seed = recipe["seed"] + member
+        torch.manual_seed(seed)
         self.recipe, self.train, self.songs = recipe, recipe["train"], songs
-        self.net = ChordNet(**recipe["model"])
-        self.generator = torch.Generator().manual_seed(recipe["seed"])
+        self.net = ChordNet(**recipe["model"] | {"members": 1})
+        self.generator = torch.Generator().manual_seed(seed)
         self.optimiser = torch.optim.AdamW(self.net.parameters(), weight_decay=self.train["weight_decay"])
         self.step, self.steps = 0, self.train["rounds"] * self.train["steps"]
         self._owned = Owned()
@@ -263,29 +264,40 @@ def main(arguments: list[str] | None = None) -> int:
             for corpus in recipe["data"]["weights"]
             if (written := [lesson(piece) for piece in validation if piece.corpus == corpus and piece.chords])
         }
-        run_all(Lessons(recipe, songs, weights), held_out, options.runs / recipe["name"])
+        train_all(recipe, songs, weights, held_out, options.runs / recipe["name"])
     except (InputError, OSError) as error:
         print(f"not trained: {error}", file=sys.stderr)
         return 2
     return 0
 
 
-def run_all(run: Lessons, held_out: Mapping[str, Songs], folder: Path) -> None:
-    """All rounds; after each, a line on the held-out songs and a checkpoint."""
+def train_all(
+    recipe: Mapping[str, Any], songs: Songs, weights: Tensor, held_out: Mapping[str, Songs], folder: Path
+) -> ChordNet:
+    """One member after the other; after each round a line on the held-out songs, after each member one on those so far."""
     folder.mkdir(parents=True, exist_ok=True)
-    started, progress = time.monotonic(), Progress(run.steps)
-    for _ in range(run.train["rounds"]):
-        loss = run.round(progress)
-        progress.close()
-        found = {corpus: measures(run.net, songs) for corpus, songs in held_out.items()}
-        line = {"step": run.step, "seconds": round(time.monotonic() - started), "loss": round(loss, 4), **found}
+    started, nets = time.monotonic(), list[ChordNet]()
+
+    def tell(net: ChordNet, **more: float) -> None:
+        found = {corpus: measures(net, songs) for corpus, songs in held_out.items()}
+        line = {"members": len(net.members), **more, "seconds": round(time.monotonic() - started), **found}
         print(json.dumps(line), flush=True)
         with (folder / "log.jsonl").open("a", encoding="utf-8") as log:
             log.write(json.dumps(line) + "\n")
-        torch.save(
-            {"weights": run.net.state_dict(), "sizes": dict(run.recipe["model"]), "recipe": dict(run.recipe)},
-            folder / "chords.pt",
-        )
+
+    for member in range(recipe["model"]["members"]):
+        run = Lessons(recipe, songs, weights, member)
+        progress = Progress(run.steps)
+        for _ in range(run.train["rounds"]):
+            loss = run.round(progress)
+            progress.close()
+            tell(run.net, step=run.step, loss=round(loss, 4))
+        nets.append(run.net)
+        joined = ChordNet.of(nets)
+        tell(joined)
+        sizes = dict(recipe["model"]) | {"members": len(nets)}
+        torch.save({"weights": joined.state_dict(), "sizes": sizes, "recipe": dict(recipe)}, folder / "chords.pt")
+    return ChordNet.of(nets)
 
 
 if __name__ == "__main__":

@@ -25,6 +25,7 @@ REST_BEATS = 8.0
 MODE_PARTS: dict[str, frozenset[Part]] = {
     "respond": frozenset({Part.LEAD}),
     "accompany": frozenset({Part.CHORDS, Part.BASS, Part.DRUMS}),
+    "harmonize": frozenset({Part.CHORDS}),
     "listen": frozenset(),
 }
 
@@ -66,7 +67,7 @@ class Director:
         match settings.mode:
             case "respond":
                 self._respond(listener, settings, transport, now_ns, parts)
-            case "accompany":
+            case "accompany" | "harmonize":
                 self._accompany(listener, transport, now_ns, parts)
             case _:
                 self.stint = None
@@ -79,7 +80,7 @@ class Director:
                 return transport.ns_at(self.stint.end)
             if listener.phrase is not None and not listener.keys_down and settings.parts & MODE_PARTS["respond"]:
                 return listener.phrase.end_ns + gap_ns(listener.phrase, settings, transport)
-        if settings.mode == "accompany" and self.stint is not None and not listener.keys_down:
+        if settings.mode in {"accompany", "harmonize"} and self.stint is not None and not listener.keys_down:
             return listener.last_activity_ns + transport.ns_of_beats(REST_BEATS)
         return None
 

@@ -28,7 +28,8 @@ from livegen.core.effects import (
     Unplanned,
 )
 from livegen.core.errors import InputError
-from livegen.core.events import PULSES_PER_BEAT, Part, PlayerEvent
+from livegen.core.events import PULSES_PER_BEAT, On, Part, PlayerEvent
+from livegen.core.harmonizer import Harmonizer
 from livegen.core.harmony import NO_CHORD, ChordSymbol
 from livegen.core.ladder import Ladder, Rung
 from livegen.core.ledger import Ledger, Owner
@@ -101,6 +102,7 @@ class Engine:
         self._chord = NO_CHORD
         """Of the window that plays, or of the last that had one."""
         self._ladder = Ladder()
+        self._harmonizer = Harmonizer()
         self._hopeless: list[PlanRequest] = []
         """Requests that the generator will not answer, which the next tick says."""
         self._pedals_thru: set[int] = set()
@@ -123,7 +125,7 @@ class Engine:
             case Tap():
                 self._tap(now_ns)
             case InputLost():
-                self._observe(self._listener.release_all(now_ns, self.transport))
+                self._observe(self._listener.release_all(now_ns, self.transport), now_ns)
                 self._release_thru(now_ns)
             case GeneratorLost():
                 # What is decided but not begun is good music and stays; only what sounds is let go.
@@ -244,12 +246,27 @@ class Engine:
         self.counters["messages_in"] += 1
         if isinstance(message, NoteOn) and self.settings.mode == "respond":
             self._yield(now_ns)
-        self._observe(self._listener.receive(message, now_ns, self.transport))
+        events = self._listener.receive(message, now_ns, self.transport)
+        # First what is heard, then what is remembered: the one is waited for.
         if self.settings.thru:
             self._pass_through(message, now_ns)
+        self._observe(events, now_ns)
 
-    def _observe(self, events: list[PlayerEvent]) -> None:
+    def _observe(self, events: list[PlayerEvent], now_ns: int) -> None:
+        for event in events:
+            self._harmonize(event, now_ns)
         self._effects.extend(Observe(event) for event in events)
+
+    def _harmonize(self, event: PlayerEvent, now_ns: int) -> None:
+        """What was added to the player's note ends with it, and begins with it."""
+        channel = self._channels[Part.CHORDS]
+        for pitch in self._harmonizer.ended(event.pitch):
+            if self.ledger.remove(Owner.GENERATED, channel, pitch):
+                self._send(NoteOff(channel, pitch), now_ns, Part.CHORDS)
+        if isinstance(event, On) and self.settings.mode == "harmonize" and Part.CHORDS in self.settings.parts:
+            for pitch in self._harmonizer.struck(event.pitch, self._chord, self.settings.harmonize_voices):
+                self.counters["notes_out"] += 1
+                self._strike(Owner.GENERATED, NoteOn(channel, pitch, event.velocity), now_ns, Part.CHORDS)
 
     def _pass_through(self, message: Message, now_ns: int) -> None:
         match message:
@@ -302,9 +319,11 @@ class Engine:
             self.counters["plans_stale"] += 1
 
     def _plan_notes(self, plan: Plan, first: int = 0) -> None:
-        """Schedule what of a plan is not before pulse `first`."""
+        """Schedule what of a plan is not before pulse `first`; only the player strikes notes where those are harmonized."""
         if plan.chord is not None:
             self._schedule.harmony_at(max(plan.window, first), plan.chord)
+        if self.settings.mode == "harmonize":
+            return
         for note in plan.notes:
             start = NoteStart(note.part, self._channels[note.part], note.pitch, note.velocity, note.duration, plan.window)
             if plan.window + note.onset >= first:
@@ -436,6 +455,8 @@ class Engine:
 
     def _release(self, owner: Owner, now_ns: int, only_channel: int | None = None) -> None:
         """End what one owner holds, on one channel or on all."""
+        if owner is Owner.GENERATED:
+            self._harmonizer.clear()
         for channel, pitch in list(self.ledger.sounding(owner)):
             if only_channel in {None, channel} and self.ledger.remove(owner, channel, pitch):
                 self._send(NoteOff(channel, pitch), now_ns)
@@ -456,10 +477,11 @@ class Engine:
     def _panic(self, now_ns: int) -> None:
         self._schedule.clear()
         # A key that is down for us but not for the player would keep the agent waiting for ever.
-        self._observe(self._listener.release_all(now_ns, self.transport))
+        self._observe(self._listener.release_all(now_ns, self.transport), now_ns)
         self._pedals_thru.clear()
         self._effects.extend(Send(now_ns, parse(data)) for data in release_all(list(self.ledger.sounding()), range(16)))
         self.ledger.clear()
+        self._harmonizer.clear()
         self._director.reset(self._listener)
         self._stop_planning(now_ns)
 

@@ -15,13 +15,14 @@ from typing import Generic, Literal, TypeVar
 
 from livegen.core.errors import InputError
 from livegen.core.events import PULSES_PER_BEAT, Part
+from livegen.core.harmonizer import MOST_VOICES
 
 Kind = Literal["float", "int", "bool", "choice"]
 Value = float | int | bool | str
 Reason = Literal["unknown", "type", "not-finite", "choice"]
 T = TypeVar("T")
 
-MODES: tuple[str, ...] = ("respond", "accompany", "listen")
+MODES: tuple[str, ...] = ("respond", "accompany", "harmonize", "listen")
 CLOCK_SOURCES: tuple[str, ...] = ("internal", "midi", "tap")
 HOPS: dict[str, int] = {"half": PULSES_PER_BEAT // 2, "beat": PULSES_PER_BEAT}
 """Names of the lengths of a planning window, and those lengths in pulses."""
@@ -280,6 +281,7 @@ class Settings:
     most_lookahead_beats = _Reading("lookahead/most", float)
     answer_max_beats = _Reading("answer/max_beats", float)
     phrase_gap_beats = _Reading("phrase/gap", float)
+    harmonize_voices = _Reading("harmonize/voices", int)
     thru = _Reading("thru", bool)
 
     @property
@@ -338,7 +340,7 @@ def _style_rows(styles: tuple[str, ...]) -> Iterator[Parameter]:
 
 # fmt: off
 _PLAYING = (
-    Parameter("mode", "choice", "respond", 0, len(MODES) - 1, "", MODES, "Answers phrases, accompanies, or only listens."),
+    Parameter("mode", "choice", "respond", 0, len(MODES) - 1, "", MODES, "Answers, accompanies, harmonizes or only listens."),
     Parameter("temperature", "float", 0.9, 0, 2, "", (), "How bold the choice of notes is: 0 plays safe, 2 is wild."),
     Parameter("top_p", "float", 0.95, 0.05, 1, "", (), "Keeps the likeliest notes up to this share of probability."),
     Parameter("min_p", "float", 0.02, 0, 1, "", (), "Drops notes less likely than this share of the likeliest."),
@@ -361,6 +363,7 @@ _PARTS = tuple(
 _HABITS = (
     Parameter("answer/max_beats", "float", 8.0, 1, 32, "beats", (), "The longest answer to a phrase."),
     Parameter("phrase/gap", "float", 0.35, 0.1, 1, "beats", (), "The silence that ends your phrase."),
+    Parameter("harmonize/voices", "int", 2, 1, MOST_VOICES, "notes", (), "How many notes are added to each that you play."),
     Parameter("thru", "bool", False, 0, 1, "", (), "Passes your own notes on to the output."),
     Parameter("hop", "choice", "beat", 0, 1, "", tuple(HOPS), "Plans the accompaniment beat by beat or in half beats."),
 )

@@ -45,29 +45,48 @@ def chord_tones() -> npt.NDArray[np.float32]:
     return table
 
 
-class ChordNet(nn.Module):
+class Chooser(nn.Module):
     """Three layers, the same for each root."""
 
-    turns: Tensor
-
-    def __init__(self, width: int = 256, dropout: float = 0.2) -> None:
+    def __init__(self, width: int, dropout: float) -> None:
         super().__init__()
-        self.width = width
         self.first = nn.Linear(CHANNELS * 12 + PLACES, width)
         self.second = nn.Linear(width, width)
         self.out = nn.Linear(width, len(QUALITIES))
         self.drop = nn.Dropout(dropout)
+
+    def forward(self, seen: Tensor) -> Tensor:
+        """What is seen from each root [N, 12, C * 12 + P] -> logits [N, 12, Q]."""
+        x = self.drop(functional.gelu(self.first(seen)))
+        x = self.drop(functional.gelu(self.second(x)))
+        logits: Tensor = self.out(x)
+        return logits
+
+
+class ChordNet(nn.Module):
+    """Several choosers that were taught apart from each other, and agree: their logits are averaged."""
+
+    turns: Tensor
+
+    def __init__(self, width: int = 256, dropout: float = 0.2, members: int = 1) -> None:
+        super().__init__()
+        self.width = width
+        self.members = nn.ModuleList(Chooser(width, dropout) for _ in range(members))
         turns = (torch.arange(12).unsqueeze(1) + torch.arange(12)) % 12
         self.register_buffer("turns", turns, persistent=False)  # [12 roots, 12]
+
+    @classmethod
+    def of(cls, nets: Sequence[ChordNet]) -> ChordNet:
+        """All members of networks of the same width."""
+        joined = cls(nets[0].width, members=0)
+        joined.members.extend(member for net in nets for member in net.members)
+        return joined
 
     def forward(self, heard: Tensor, place: Tensor) -> Tensor:
         """Heard [N, C, 12], place [N, P] -> logits [N, 144]."""
         seen = heard[:, :, self.turns].transpose(1, 2).flatten(2)  # [N, 12 roots, C * 12]
-        x = torch.cat([seen, place.unsqueeze(1).expand(-1, 12, -1)], dim=-1)
-        x = self.drop(functional.gelu(self.first(x)))
-        x = self.drop(functional.gelu(self.second(x)))
-        logits: Tensor = self.out(x)
-        return logits.flatten(1)
+        seen = torch.cat([seen, place.unsqueeze(1).expand(-1, 12, -1)], dim=-1)
+        return torch.stack([member(seen) for member in self.members]).mean(dim=0).flatten(1)
 
 
 @dataclass(frozen=True, slots=True)

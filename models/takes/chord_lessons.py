@@ -33,7 +33,7 @@ BETWEEN_CHANGES = (16.0, 48.0)
 """Beats between two changes of key, from and to."""
 LOWEST, HIGHEST = 24, 108
 
-ADAPTING_BEATS, ADAPTING_WEIGHT = 12, 10.0
+ADAPTING_BEATS, ADAPTING_WEIGHT = 12, 25.0
 """After a change of key, so many beats count so much: there are few of them, and there it shows whether one listens."""
 
 VARIANTS = ("written", "modulating", "erring")

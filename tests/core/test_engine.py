@@ -58,7 +58,7 @@ few_notes = st.lists(
 )
 changes = st.one_of(
     st.fixed_dictionaries({"tempo/bpm": tempi}),
-    st.fixed_dictionaries({"mode": st.sampled_from(["respond", "accompany", "listen"])}),
+    st.fixed_dictionaries({"mode": st.sampled_from(["respond", "accompany", "harmonize", "listen"])}),
     st.fixed_dictionaries({"thru": st.booleans()}),
     st.fixed_dictionaries({"hop": st.sampled_from(["half", "beat"]), "lookahead": st.floats(0.1, 2)}),
     st.fixed_dictionaries({"part/lead": st.booleans(), "part/bass": st.booleans()}),

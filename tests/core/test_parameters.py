@@ -65,6 +65,7 @@ def test_the_table_holds_every_promised_parameter_with_its_default() -> None:
         "part/drums": True,
         "answer/max_beats": 8.0,
         "phrase/gap": 0.35,
+        "harmonize/voices": 2,
         "thru": False,
         "hop": "beat",
     }

@@ -135,7 +135,9 @@ class TestChords:
     @pytest.fixture
     def chords(self, tmp_path: Path) -> Path:
         net = tiny_chords()
-        torch.save({"weights": net.state_dict(), "sizes": {"width": net.width}}, tmp_path / "chords.pt")
+        torch.save(
+            {"weights": net.state_dict(), "sizes": {"width": net.width, "members": len(net.members)}}, tmp_path / "chords.pt"
+        )
         return tmp_path / "chords.pt"
 
     def test_the_graph_is_the_network(self, checkpoint: Path, chords: Path, tmp_path: Path) -> None:

@@ -51,11 +51,19 @@ def test_classes_are_chords() -> None:
 def test_the_network_hears_the_same_in_every_key(semitones: int) -> None:
     """What was heard, moved up, gives the same logits for the chords moved up."""
     torch.manual_seed(1)
-    net = ChordNet(width=16).eval()
+    net = ChordNet(width=16, members=2).eval()
     heard, place = torch.rand(3, CHANNELS, 12), torch.rand(3, PLACES)
     low = net(heard, place).unflatten(1, (12, -1))
     high = net(heard.roll(semitones, dims=2), place).unflatten(1, (12, -1))
     torch.testing.assert_close(low.roll(semitones, dims=1), high)
+
+
+def test_several_networks_agree_on_the_mean() -> None:
+    torch.manual_seed(1)
+    nets = [ChordNet(width=16).eval() for _ in range(3)]
+    heard, place = torch.rand(3, CHANNELS, 12), torch.rand(3, PLACES)
+    joined = ChordNet.of(nets).eval()
+    torch.testing.assert_close(joined(heard, place), sum(net(heard, place) for net in nets) / 3)
 
 
 def test_a_lesson_says_what_was_written_and_what_fits() -> None:

@@ -43,7 +43,7 @@ def tiny_chords(seed: int = 0) -> ChordNet:
     """A chord chooser of a few thousand weights."""
     with torch.random.fork_rng():
         torch.manual_seed(seed)
-        return ChordNet(width=8).eval()
+        return ChordNet(width=8, members=2).eval()
 
 
 def _grown(make: Callable[[], Any], seed: int) -> Any:
@@ -68,7 +68,10 @@ def export_model_of(
     checkpoint, chords_checkpoint = base / f"{name}.pt", base / f"{name}-chords.pt"
     save(model, checkpoint, **extra)
     if chords is not None:
-        torch.save({"weights": chords.state_dict(), "sizes": {"width": chords.width}}, chords_checkpoint)
+        torch.save(
+            {"weights": chords.state_dict(), "sizes": {"width": chords.width, "members": len(chords.members)}},
+            chords_checkpoint,
+        )
     given = str(chords_checkpoint) if chords is not None else None
     return export_model(checkpoint, name, base / "models", chords=given, weights=weights).directory
 

@@ -45,7 +45,9 @@ def test_it_goes_on_gently_from_a_checkpoint(finished: Path, corpora: Path, tmp_
 def test_from_an_exported_model_to_one_that_the_stage_takes(finished: Path, corpora: Path, tmp_path: Path) -> None:
     """Export with a chord chooser, train on with a folder of MIDI, export again; the chooser stays behind."""
     net = tiny_chords()
-    torch.save({"weights": net.state_dict(), "sizes": {"width": net.width}}, tmp_path / "chords.pt")
+    torch.save(
+        {"weights": net.state_dict(), "sizes": {"width": net.width, "members": len(net.members)}}, tmp_path / "chords.pt"
+    )
     export_model(finished / "best.pt", "tiny", tmp_path / "models", chords=str(tmp_path / "chords.pt"))
     assert load_contract(tmp_path / "models" / "tiny").decoding["chords"] == "planned"
     mine = tmp_path / "music"
