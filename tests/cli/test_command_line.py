@@ -31,7 +31,7 @@ from livegen.runtime.config import DEFAULTS
 
 LIMIT_S = 60
 NO_SERVER = {"JACK_DEFAULT_SERVER": "livegen-no-such-server", "JACK_NO_START_SERVER": "1"}
-NAMES = ("run", "demo", "simulate", "bench", "doctor", "ports", "models")
+NAMES = ("run", "demo", "simulate", "calibrate", "bench", "doctor", "ports", "models")
 
 Refused = Callable[..., str]
 
