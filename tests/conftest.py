@@ -1,4 +1,4 @@
-"""What all tests share: a JACK server, and a guard against threads and MIDI ports that a test leaves behind."""
+"""What all tests share: a JACK server, a configuration folder, and a guard against threads and ports that are left behind."""
 
 from __future__ import annotations
 
@@ -28,6 +28,14 @@ def jack_server() -> Iterator[jack.JackServer]:
         server.start()
         yield server
         server.stop()
+
+
+@pytest.fixture(scope="session", autouse=True)
+def own_configuration(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """What this machine's user has calibrated is neither used nor changed."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("XDG_CONFIG_HOME", str(tmp_path_factory.mktemp("configuration")))
+        yield
 
 
 @pytest.fixture(autouse=True)

@@ -40,6 +40,13 @@ def add_run_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--backend", choices=BACKENDS, help="MIDI system (default: auto)")
     parser.add_argument("--in", dest="input", metavar="PORT", help="listen to this port instead of our own 'livegen in'")
     parser.add_argument("--out", dest="output", metavar="PORT", help="play to this port instead of our own 'livegen out'")
+    parser.add_argument(
+        "--delay",
+        dest="output_delay_ms",
+        type=float,
+        metavar="MS",
+        help="send so much earlier, 0..500 (default: what 'livegen calibrate' has measured for the port, else 0)",
+    )
     parser.add_argument("--osc-host", metavar="ADDRESS", help="where OSC listens (default: 127.0.0.1)")
     parser.add_argument("--osc-port", type=int, metavar="PORT", help="UDP port of OSC, 0 for none (default: 7700)")
     add_model_options(parser)
@@ -68,7 +75,7 @@ def config_of(options: argparse.Namespace) -> Config:
         ConfigError: the file or an option cannot be used.
     """
     config = read_config(options.config) if options.config else Config()
-    names = ("backend", "input", "output", "model", "provider", "seed", "osc_host", "osc_port")
+    names = ("backend", "input", "output", "output_delay_ms", "model", "provider", "seed", "osc_host", "osc_port")
     given = {name: getattr(options, name) for name in names if getattr(options, name) is not None}
     return checked(replace(config, **given, parameters={**config.parameters, **parameters_of(options)}))
 

@@ -8,6 +8,7 @@ import sys
 from typing import Any
 
 from livegen.cli.options import Subparsers, add_run_options, config_of
+from livegen.runtime.delays import delays_file, read_delays
 from livegen.runtime.messages import AnswerTiming, DeskReady, Failed, GeneratorReady, PortsOpen, Restarted, StartFailed
 from livegen.runtime.supervisor import Supervisor
 
@@ -24,7 +25,7 @@ def run(options: argparse.Namespace) -> int:
     config = config_of(options)
     if config.osc_host not in ("127.0.0.1", "localhost"):
         print(f"OSC listens on {config.osc_host}: everybody who reaches this address can play along", file=sys.stderr)
-    supervisor = Supervisor(config, report)
+    supervisor = Supervisor(config, report, delays=read_delays(delays_file()))
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda *_: supervisor.request_stop())
     seconds = supervisor.start()
@@ -40,8 +41,9 @@ def run(options: argparse.Namespace) -> int:
 def report(message: Any) -> None:
     """Say what a musician wants to know of the daemon's messages."""
     match message:
-        case PortsOpen(midi_in, midi_out):
-            print(f"MIDI in: {midi_in or 'none'}; MIDI out: {midi_out or 'none'}", flush=True)
+        case PortsOpen(midi_in, midi_out, _, advance_ns):
+            early = f", sent {advance_ns / 1e6:.1f} ms early" if advance_ns else ""
+            print(f"MIDI in: {midi_in or 'none'}; MIDI out: {midi_out or 'none'}{early}", flush=True)
         case DeskReady(host, port):
             print(f"OSC on {host}:{port}", flush=True)
         case GeneratorReady(name, notice):

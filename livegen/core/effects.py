@@ -11,7 +11,7 @@ from livegen.core.plans import Plan, PlanRequest
 
 @dataclass(frozen=True, slots=True)
 class Send:
-    """Send `message` now. It was due at `due_ns`; `part` is None for what belongs to nobody (played through, panic)."""
+    """Send `message` now. It was to be sent at `due_ns`; `part` is None for what belongs to nobody (played through, panic)."""
 
     due_ns: int
     message: Message
@@ -48,7 +48,7 @@ class Discard:
 
 @dataclass(frozen=True, slots=True)
 class Answered:
-    """The first note of an answer goes out now: the phrase ended at `phrase_end_ns`, the note was due at `due_ns`."""
+    """The first note of an answer goes out now: the phrase ended at `phrase_end_ns`, the note is to be heard at `due_ns`."""
 
     phrase_end_ns: int
     due_ns: int

@@ -51,6 +51,9 @@ LATE_NS = 40_000_000
 MOST_SOUNDING: dict[Part, int] = {Part.LEAD: 6, Part.CHORDS: 8, Part.BASS: 1, Part.DRUMS: 16}
 """How many notes of a part may sound at once."""
 
+MOST_ADVANCE_NS = 500_000_000
+"""Nothing is sent earlier than this before it is to be heard."""
+
 LONGEST_PULSES = DURATIONS[-1]
 """No note of the agent sounds longer, whatever its plan says."""
 
@@ -107,6 +110,9 @@ class Engine:
         """Requests that the generator will not answer, which the next tick says."""
         self._pedals_thru: set[int] = set()
         """Channels on which the player's pedal was passed through and is down."""
+        self._advance_ns = 0
+        self._played_until = 0
+        """The last pulse that has been played; where a clock slows down, what is sent ahead of it waits for it."""
 
     def receive(self, incoming: Incoming, now_ns: int) -> None:
         """Take in a message of the player, a plan, new settings or a command."""
@@ -141,20 +147,20 @@ class Engine:
         """Everything that is to be done by `now_ns`, in order."""
         self._catch_up(now_ns)
         self.transport = self._conductor.update(self.transport, now_ns)
-        self._planner.begun(self.transport.whole_pulse_at(now_ns))
+        self._planner.begun(self._played_until)
         had_stint, stint = self._director.stint, None
         if self._conductor.running:
             stint = self._director.update(self._listener, self.settings, self.transport, now_ns)
         if stint is None and had_stint is not None:
-            self._stop_planning(now_ns)
+            self._stop_planning()
         overdue, self._hopeless = self._hopeless, []
         # Requests come last: their answers may be taken in while these effects are carried out.
         if stint is not None:
             if had_stint is None and stint.phrase_end_ns is not None:
                 self._awaiting = stint
-            for request in self._planner.requests(stint, self.settings, self.transport, now_ns):
+            for request in self._planner.requests(stint, self.settings, self._leaving, now_ns):
                 self._effects.append(Ask(request))
-        overdue.extend(self._planner.overdue(self.transport, now_ns))
+        overdue.extend(self._planner.overdue(self._leaving, now_ns))
         for request in overdue:
             self._make_do(request)
         # What has just been filled in may have begun already.
@@ -166,26 +172,43 @@ class Engine:
         """When `tick` has something to do although nothing is received; None if only the player can move things."""
         due = [
             self._director.next_deadline_ns(self._listener, self.settings, self.transport),
-            self._planner.next_deadline_ns(self._director.stint, self.settings, self.transport),
+            self._planner.next_deadline_ns(self._director.stint, self.settings, self._leaving),
         ]
         if (pulse := self._schedule.next_pulse) is not None:
-            due.append(self.transport.ns_at(pulse))
-        due += [self._clock_out.next_deadline_ns(self.transport), self._conductor.next_deadline_ns()]
+            due.append(self._leaving.ns_at(pulse))
+        due += [self._clock_out.next_deadline_ns(self._leaving), self._conductor.next_deadline_ns()]
         return min((at for at in due if at is not None), default=None)
 
     @property
     def lookahead_ns(self) -> int:
-        """How long before its window a plan is asked for now."""
+        """How long before its window is sent a plan is asked for now."""
         return self._planner.ahead_ns(self.settings, self.transport)
 
     def plans_take(self, time_ns: int) -> None:
         """So long nearly every plan takes from its request: the lookahead must allow it."""
         self._planner.plans_take_ns = time_ns
 
+    @property
+    def advance_ns(self) -> int:
+        """How long before it is to be heard everything that is scheduled is sent."""
+        return self._advance_ns
+
+    def send_earlier(self, by_ns: int) -> None:
+        """From now on send everything that is scheduled so much before it is to be heard: that long the output takes.
+
+        What answers the player at once, such as a note that is played through or a release, goes out at once as before.
+
+        Raises:
+            InputError: not in 0..`MOST_ADVANCE_NS`.
+        """
+        if not 0 <= by_ns <= MOST_ADVANCE_NS:
+            raise InputError(f"an output's delay of {by_ns / 1e6:g} ms is not in 0..{MOST_ADVANCE_NS / 1e6:g}")
+        self._advance_ns = self._planner.advance_ns = self._director.advance_ns = by_ns
+
     def close(self, now_ns: int) -> list[Effect]:
         """Release everything that sounds, for an orderly end."""
         self._panic(now_ns)
-        self._tell(self._clock_out.update(False, False, self.transport, now_ns))
+        self._tell(self._clock_out.update(False, False, self._leaving, now_ns))
         effects, self._effects = self._effects, []
         return effects
 
@@ -205,7 +228,9 @@ class Engine:
             self._director.reset(self._listener)
             self._silence(now_ns)
         if turn.song_pulse is not None:
-            self._tell(self._clock_out.moved(self.transport, turn.song_pulse, now_ns))
+            # What is sent now is heard where the song will be then.
+            ahead = round(self._leaving.pulse_at(now_ns)) - round(self.transport.pulse_at(now_ns))
+            self._tell(self._clock_out.moved(self._leaving, turn.song_pulse + ahead, now_ns))
 
     def _taps(self, message: Message, now_ns: int) -> bool:
         """Whether a message is one of the key or controller that taps; those are no music."""
@@ -235,7 +260,12 @@ class Engine:
         self._play_until(now_ns)
 
     def _send_clock(self, now_ns: int) -> None:
-        self._tell(self._clock_out.update(self.settings.clock_send, self._conductor.running, self.transport, now_ns))
+        self._tell(self._clock_out.update(self.settings.clock_send, self._conductor.running, self._leaving, now_ns))
+
+    @property
+    def _leaving(self) -> Transport:
+        """The transport as the output must see it, so that what it sends is heard in time."""
+        return self.transport.earlier(self._advance_ns)
 
     def _tell(self, clock: Iterable[Due]) -> None:
         self._effects.extend(Send(due_ns, message) for due_ns, message in clock)
@@ -301,7 +331,7 @@ class Engine:
         return self._ladder.rung
 
     def _take_plan(self, plan: Plan, now_ns: int) -> None:
-        first = self.transport.whole_pulse_at(now_ns) + 1
+        first = max(self._played_until, self._leaving.whole_pulse_at(now_ns)) + 1
         try:
             wanted = self._planner.accept(plan)
             replaces = not wanted and self._planner.replaces(plan, first)
@@ -381,8 +411,11 @@ class Engine:
                     self._schedule.start_at(entry, start)
 
     def _play_until(self, now_ns: int) -> None:
-        for pulse, entry in self._schedule.pop_until(self.transport.whole_pulse_at(now_ns)):
-            due_ns = self.transport.ns_at(pulse)
+        leaving = self._leaving
+        until = leaving.whole_pulse_at(now_ns)
+        self._played_until = max(self._played_until, until)
+        for pulse, entry in self._schedule.pop_until(until):
+            due_ns = leaving.ns_at(pulse)
             if isinstance(entry, NoteStart):
                 self._start(pulse, due_ns, entry, now_ns)
             elif isinstance(entry, Harmony):
@@ -399,7 +432,7 @@ class Engine:
             return
         self.counters["notes_out"] += 1
         if self._awaiting is not None and self._awaiting.phrase_end_ns is not None:
-            self._effects.append(Answered(self._awaiting.phrase_end_ns, due_ns))
+            self._effects.append(Answered(self._awaiting.phrase_end_ns, due_ns + self._advance_ns))
             self._awaiting = None
         self._strike(Owner.GENERATED, NoteOn(entry.channel, entry.pitch, entry.velocity), due_ns, entry.part)
         duration = min(entry.duration, LONGEST_PULSES)
@@ -425,10 +458,10 @@ class Engine:
                     self._schedule.end_early(pulse, end)
         self._chord = chord
 
-    def _stop_planning(self, now_ns: int) -> None:
+    def _stop_planning(self) -> None:
         self._awaiting = None
         self._ladder.forget()
-        self._schedule.drop_windows_after(self.transport.whole_pulse_at(now_ns))
+        self._schedule.drop_windows_after(self._played_until)
         thrown = self._planner.reset()
         if thrown is not None:
             self._effects.append(Discard(thrown))
@@ -443,7 +476,8 @@ class Engine:
                 settings, _ = settings.with_changes({"tempo/bpm": round(self._conductor.tempo_bpm(transport), 2)})
             transport = self._conductor.select(settings.clock_source, transport, settings.tempo_bpm, now_ns)
         elif settings.tempo_bpm != before.tempo_bpm and not self._conductor.follows:
-            transport = transport.with_tempo(settings.tempo_bpm, now_ns)
+            # What has been sent will still be heard at the old tempo.
+            transport = transport.with_tempo(settings.tempo_bpm, now_ns + self._advance_ns)
         if settings.beats_per_bar != before.beats_per_bar:
             transport = transport.with_metre(settings.beats_per_bar)
         self.settings, self.transport = settings, transport
@@ -472,7 +506,7 @@ class Engine:
         """The agent stops at once: what sounds ends, what is planned is thrown away."""
         self._schedule.clear()
         self._release(Owner.GENERATED, now_ns)
-        self._stop_planning(now_ns)
+        self._stop_planning()
 
     def _panic(self, now_ns: int) -> None:
         self._schedule.clear()
@@ -483,7 +517,7 @@ class Engine:
         self.ledger.clear()
         self._harmonizer.clear()
         self._director.reset(self._listener)
-        self._stop_planning(now_ns)
+        self._stop_planning()
 
     def _strike(self, owner: Owner, note: NoteOn, due_ns: int, part: Part | None = None) -> None:
         """Begin a note; what sounds on its pitch ends first, so that one note-off always belongs to one note-on."""

@@ -20,13 +20,16 @@ OVERDUE_NS = 8_000_000
 class Planner:
     """Fills a stint window by window. Single-threaded; owned by the engine.
 
-    Every request has its own generation number, rising; a plan whose number is not open any more is stale.
+    Every request has its own generation number, rising; a plan whose number is not open any more is stale. Times are those at
+    which notes must be sent: the transport that is passed in runs ahead of what is heard by `advance_ns`.
     """
 
     def __init__(self, seed: int) -> None:
         self.seed = seed
         self.plans_take_ns = 0
         """How long nearly every plan takes from its request, as the shell has measured it; 0 while nobody knows."""
+        self.advance_ns = 0
+        """So much before it is to be heard everything must be sent."""
         self._next_id = 1
         self._next_window: int | None = None
         self._open: dict[int, PlanRequest] = {}
@@ -62,7 +65,8 @@ class Planner:
 
     def _request(self, window: int, stint: Stint, settings: Settings, transport: Transport, now_ns: int) -> PlanRequest:
         hop = min(settings.hop_pulses, PULSES_PER_BEAT - window % PULSES_PER_BEAT)
-        lookahead = max(0, round(window - transport.pulse_at(now_ns)))
+        # What the generator has heard by now lies this far before the window as both are heard.
+        lookahead = max(0, round(window - transport.pulse_at(now_ns - self.advance_ns)))
         place, tempo_bpm = transport.half_beat(window), float(transport.tempo_bpm)
         tick = Tick(now_ns, place, transport.beats_per_bar, tempo_bpm, lookahead, hop, stint.parts)
         request = PlanRequest(

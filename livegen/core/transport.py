@@ -72,6 +72,10 @@ class Transport:
         """Another position at `now_ns`, the same tempo from there on."""
         return Transport(Fraction(pulse), now_ns, self.tempo_bpm, self.beats_per_bar)
 
+    def earlier(self, by_ns: int) -> Transport:
+        """The same music so much sooner: the times at which it must leave, if it takes `by_ns` to be heard."""
+        return Transport(self.anchor_pulse, self.anchor_ns - by_ns, self.tempo_bpm, self.beats_per_bar)
+
     def with_metre(self, beats_per_bar: int) -> Transport:
         """The same line with other bar lines.
 

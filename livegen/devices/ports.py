@@ -154,11 +154,11 @@ def match_port(pattern: str, names: Sequence[str], kind: str) -> str:
         DeviceError: nothing matches; the text names the ports that exist.
     """
     wanted = pattern.casefold()
-    stable = _stable(wanted)
+    stable = stable_name(wanted)
     is_glob = any(sign in wanted for sign in "*?[")
     exact = [name for name in names if name.casefold() == wanted]
     for name in exact or names:
-        forms = (name.casefold(), _stable(name.casefold()))
+        forms = (name.casefold(), stable_name(name.casefold()))
         if is_glob and any(fnmatch.fnmatchcase(form, wanted) for form in forms):
             return name
         if any(wanted in form for form in forms) or stable in forms[1]:
@@ -167,6 +167,6 @@ def match_port(pattern: str, names: Sequence[str], kind: str) -> str:
     raise DeviceError(f"no MIDI {kind} port matches {pattern!r}; existing ports: {existing}")
 
 
-def _stable(name: str) -> str:
+def stable_name(name: str) -> str:
     """A port name without the numbers that change from one start to the next."""
     return _JACK_SUFFIX.sub("", _ALSA_NUMBERS.sub("", name))

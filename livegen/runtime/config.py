@@ -8,13 +8,15 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from livegen.core.engine import CHANNELS
+from livegen.core.engine import CHANNELS, MOST_ADVANCE_NS
 from livegen.core.errors import ConfigError, InputError
 from livegen.core.events import Part
 from livegen.core.parameters import Registry, Settings, Value
 
 BACKENDS = ("auto", "alsa", "jack", "coremidi", "winmm", "none")
 PROVIDERS = ("cpu", "cuda", "coreml", "dml")
+MOST_DELAY_MS = MOST_ADVANCE_NS / 1e6
+"""No output can be allowed a longer delay."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,6 +27,7 @@ class Config:
         backend: one of `BACKENDS`; "none" opens no MIDI port.
         input: pattern of the port to listen to, or None for our own virtual port.
         output: pattern of the port to play to, or None for our own virtual port.
+        output_delay_ms: how much earlier notes are sent to it, 0..`MOST_DELAY_MS`; None for what was measured, if anything.
         model: name of a bundled model, a folder with one, or "markov".
         provider: ONNX Runtime's execution provider, one of `PROVIDERS`.
         seed: the agent's random numbers.
@@ -37,6 +40,7 @@ class Config:
     backend: str = "auto"
     input: str | None = None
     output: str | None = None
+    output_delay_ms: float | None = None
     model: str = "edge"
     provider: str = "cpu"
     seed: int = 0
@@ -64,10 +68,10 @@ DEFAULTS = Config()
 """A run without options."""
 
 _TYPES: dict[str, type] = {
-    "backend": str, "input": str, "output": str, "model": str, "provider": str, "seed": int, "osc_host": str, "osc_port": int,
-    "channels": dict, "parameters": dict,
+    "backend": str, "input": str, "output": str, "output_delay_ms": float, "model": str, "provider": str, "seed": int,
+    "osc_host": str, "osc_port": int, "channels": dict, "parameters": dict,
 }  # fmt: skip
-_WORDS: dict[type, str] = {str: "a text in quotes", int: "a whole number", dict: "a table"}
+_WORDS: dict[type, str] = {str: "a text in quotes", int: "a whole number", float: "a number", dict: "a table"}
 
 
 def read_config(path: Path) -> Config:
@@ -99,8 +103,10 @@ def with_table(config: Config, table: Mapping[str, Any]) -> Config:
     for key, value in table.items():
         if key not in _TYPES:
             raise ConfigError(f"unknown key {key!r}; there are {', '.join(_TYPES)}")
-        if type(value) is not _TYPES[key]:  # a bool is an int in Python, but not to a person
-            raise ConfigError(f"{key}: wants {_WORDS[_TYPES[key]]}, not {value!r}")
+        wanted, given = _TYPES[key], type(value)
+        # A bool is an int in Python, but not to a person, to whom a whole number is a number.
+        if given is not wanted and (given, wanted) != (int, float):
+            raise ConfigError(f"{key}: wants {_WORDS[wanted]}, not {value!r}")
     changes = dict(table)
     if "channels" in table:
         changes["channels"] = _channels(table["channels"])
@@ -120,6 +126,8 @@ def checked(config: Config) -> Config:
             raise ConfigError(f"{name}: {value!r} is not one of {', '.join(known)}")
     if not 0 <= config.osc_port <= 65535:
         raise ConfigError(f"osc_port: {config.osc_port} is not in 0..65535 (0 turns OSC off)")
+    if config.output_delay_ms is not None and not 0 <= config.output_delay_ms <= MOST_DELAY_MS:
+        raise ConfigError(f"output_delay_ms: {config.output_delay_ms:g} is not in 0..{MOST_DELAY_MS:g}")
     if config.seed < 0:
         raise ConfigError(f"seed: {config.seed} is negative")
     return config

@@ -76,11 +76,15 @@ class AnswerTiming:
 
 @dataclass(frozen=True, slots=True)
 class PortsOpen:
-    """The performer plays: its ports' names (empty where there is none), and the monotonic time of its first beat."""
+    """The performer plays: its ports' names (empty where there is none) and the monotonic time of its first beat.
+
+    `advance_ns` is how long before it is to be heard it sends what is scheduled.
+    """
 
     input: str
     output: str
     beat_zero_ns: int
+    advance_ns: int = 0
 
 
 @dataclass(frozen=True, slots=True)

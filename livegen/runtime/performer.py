@@ -43,6 +43,7 @@ from livegen.devices.ports import Backend, InputPort, match_port
 from livegen.generators.band import Band
 from livegen.generators.markov import MarkovGenerator
 from livegen.runtime.config import Config
+from livegen.runtime.delays import NOTHING_MEASURED, Delays
 from livegen.runtime.health import Timings, readings
 from livegen.runtime.link import Arrived, Hub, Link, LinkDown, LinkUp
 from livegen.runtime.messages import (
@@ -92,6 +93,7 @@ class PerformerSpec:
         shared: the block with heartbeats and ledger.
         backend: in-memory ports to use instead of the configured system.
         restarted: a performer has played before in this run: ports that are missing are waited for.
+        delays: what has been measured of the outputs.
     """
 
     config: Config
@@ -101,6 +103,7 @@ class PerformerSpec:
     shared: SharedName
     backend: Backend | None = None
     restarted: bool = False
+    delays: Delays = NOTHING_MEASURED
 
 
 @dataclass(frozen=True, slots=True)
@@ -165,7 +168,7 @@ class Performer:
         """
         self._backend = self._spec.backend or open_backend(self._spec.config.backend, self._clock)
         self._outlet = Outlet(self._backend, self._spec.config.output, self._shared.ledger)
-        for opening in (self._outlet.open, self._open_input):
+        for opening in (self._open_output, self._open_input):
             try:
                 opening()
             except DeviceError:
@@ -176,7 +179,8 @@ class Performer:
         self._supervisor.start()
         self._hub.start()
         input_name = self._input.name if self._input is not None else ""
-        self._supervisor.post(PortsOpen(input_name, self._outlet.name, self._engine.transport.ns_at(0)))
+        beat_zero_ns, advance_ns = self._engine.transport.ns_at(0), self._engine.advance_ns
+        self._supervisor.post(PortsOpen(input_name, self._outlet.name, beat_zero_ns, advance_ns))
         # From here on nothing that is kept is ever garbage; without the freeze a full collection stops the music for 60 ms.
         gc.collect()
         gc.freeze()
@@ -372,6 +376,13 @@ class Performer:
 
     # --- ports ---
 
+    def _open_output(self) -> None:
+        """Open the port if it is not, and send as much earlier as it takes; a delay that was set by hand goes first."""
+        self._outlet.open()
+        by_hand_ms = self._spec.config.output_delay_ms
+        delay_ms = self._spec.delays.of(self._outlet.name) if by_hand_ms is None else by_hand_ms
+        self._engine.send_earlier(round(delay_ms * 1e6))
+
     def _open_input(self) -> None:
         if self._backend is not None and self._input is None:
             if (pattern := self._spec.config.input) is not None:
@@ -397,7 +408,7 @@ class Performer:
             self._engine.receive(InputLost(), now_ns)
             self._perform(self._engine.tick(now_ns))
         self._outlet.drop_if_gone()
-        for opening in (self._outlet.open, self._open_input):
+        for opening in (self._open_output, self._open_input):
             # Opening may take longer than a hung process is given.
             self._shared.beat("performer", self._clock.now_ns())
             try:
@@ -417,6 +428,7 @@ class Performer:
             ("lookahead/now_ms", round(self._engine.lookahead_ns / 1e6, 1)),
             ("lookahead/plans_take_ms", round(self._plan_time.fitting_ns() / 1e6, 1)),
             ("plans/from", self._engine.plans_from()),
+            ("output/delay_ms", round(self._engine.advance_ns / 1e6, 2)),
             ("sounding", sum(1 for _ in self._engine.ledger.sounding())),
             *readings(counters),
             *self._schedule_error.read("schedule_error"),

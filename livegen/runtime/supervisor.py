@@ -26,6 +26,7 @@ from livegen.devices.ports import Backend
 from livegen.generators.open_generator import styles_of
 from livegen.runtime.brain import BrainSpec, brain_main
 from livegen.runtime.config import Config
+from livegen.runtime.delays import NOTHING_MEASURED, Delays
 from livegen.runtime.desk import DeskSpec, desk_main
 from livegen.runtime.messages import DeskReady, GeneratorReady, PortsOpen, Restarted, StartFailed, State, Stop
 from livegen.runtime.performer import PerformerSpec, performer_main
@@ -101,15 +102,19 @@ class Supervisor:
         config: of the run.
         report: is told what the children say.
         backend: in-memory ports for the performer instead of the configured MIDI system.
+        delays: what has been measured of the outputs, for a configuration that says nothing of it.
 
     Raises:
         ModelError, ConfigError: the model or a parameter is not usable; nothing has been started.
     """
 
-    def __init__(self, config: Config, report: Report, backend: Backend | None = None) -> None:
+    def __init__(
+        self, config: Config, report: Report, backend: Backend | None = None, delays: Delays = NOTHING_MEASURED
+    ) -> None:
         self._config = config
         self._report = report
         self._backend = backend
+        self._delays = delays
         self._clock = MonotonicClock()
         self._context = multiprocessing.get_context("spawn")
         self._styles = styles_of(config.model)
@@ -241,7 +246,9 @@ class Supervisor:
         match role:
             case "performer":
                 restarted = self.restarts["performer"] > 0
-                spec = PerformerSpec(config, self._styles, self._settings, self._address, shared, self._backend, restarted)
+                spec = PerformerSpec(
+                    config, self._styles, self._settings, self._address, shared, self._backend, restarted, self._delays
+                )
                 return performer_main, spec
             case "brain":
                 return brain_main, BrainSpec(config.model, config.provider, self._address, shared)

@@ -28,10 +28,11 @@ from livegen.devices import rtmidi_ports
 from livegen.generators import model_files
 from livegen.generators.model_files import bundled_directory
 from livegen.runtime.config import DEFAULTS
+from livegen.runtime.delays import delays_file
 
 LIMIT_S = 60
 NO_SERVER = {"JACK_DEFAULT_SERVER": "livegen-no-such-server", "JACK_NO_START_SERVER": "1"}
-NAMES = ("run", "demo", "simulate", "bench", "doctor", "ports", "models")
+NAMES = ("run", "demo", "simulate", "calibrate", "bench", "doctor", "ports", "models")
 
 Refused = Callable[..., str]
 
@@ -173,6 +174,16 @@ class TestConfiguration:
     def test_a_missing_file(self, refused: Refused, tmp_path: Path) -> None:
         assert refused("run", "--config", tmp_path / "none.toml").endswith("none.toml: there is no such file")
 
+    def test_delays_that_cannot_be_read_end_the_start(
+        self, refused: Refused, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+    ) -> None:
+        monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path))
+        delays_file().parent.mkdir()
+        delays_file().write_text("[delay_ms]\n'livegen out' = -3\n")
+        said = refused("run", "--model", "scripted", "--backend", "none", "--osc-port", "0")
+        assert said.startswith(f"{delays_file()}: delay_ms.'livegen out': wants a number 0..500, not -3")
+        assert said.endswith("delete it and measure the outputs again with `livegen calibrate`")
+
     @pytest.mark.parametrize(
         ("text", "complaint"),
         [
@@ -199,6 +210,7 @@ class TestConfiguration:
             (["--bpm", "1000"], "tempo/bpm: 1000 is above 300 bpm"),
             (["--lookahead", "0"], "lookahead: 0 is below 0.1 beats"),
             (["--osc-port", "-1"], "osc_port: -1 is not in 0..65535"),
+            (["--delay", "501"], "output_delay_ms: 501 is not in 0..500"),
             (["--seed", "-1"], "seed: -1 is negative"),
         ],
     )

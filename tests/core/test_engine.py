@@ -65,6 +65,7 @@ changes = st.one_of(
     st.fixed_dictionaries({"beats_per_bar": st.integers(1, 12)}),
     st.fixed_dictionaries({"clock/source": st.sampled_from(["internal", "midi", "tap"]), "clock/send": st.booleans()}),
 )
+advances_ms = st.sampled_from([0, 0, 7, 150, 500])
 clock_messages = st.sampled_from(
     [Realtime(CLOCK), Realtime(START), Realtime(CONTINUE), Realtime(STOP), SongPosition(0), SongPosition(37)]
 )
@@ -77,9 +78,9 @@ class AnyPerformance(RuleBasedStateMachine):
     sounds, nothing goes out before its time, no note-on of the agent goes out late, nothing that is due is left undone.
     """
 
-    @initialize(mode=st.sampled_from(["respond", "accompany"]), thru=st.booleans())
-    def begin(self, mode: str, thru: bool) -> None:
-        self.stage = Stage(settings_with(mode=mode, thru=thru))
+    @initialize(mode=st.sampled_from(["respond", "accompany"]), thru=st.booleans(), advance_ms=advances_ms)
+    def begin(self, mode: str, thru: bool, advance_ms: int) -> None:
+        self.stage = Stage(settings_with(mode=mode, thru=thru), advance_ns=advance_ms * 1_000_000)
         self.quiet = False
 
     # --- the player ---
@@ -174,6 +175,11 @@ class AnyPerformance(RuleBasedStateMachine):
         now = self.stage.engine.settings
         assert now.mode == mode or not list(self.stage.ledger.sounding(Owner.GENERATED))
         assert now.thru or self.nothing_is_passed_through()
+
+    @rule(advance_ms=advances_ms)
+    def find_another_output(self, advance_ms: int) -> None:
+        self.stage.engine.send_earlier(advance_ms * 1_000_000)
+        self.stage.tick()
 
     @rule()
     def lose_the_keyboard(self) -> None:

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 import statistics
+import subprocess
+import sys
 import time
 from collections.abc import Callable, Iterator
+from pathlib import Path
 
 import pytest
 from support.jack import JackServer
@@ -147,6 +151,29 @@ def send_panic() -> None:
 
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as client:
         client.sendto(b"/livegen/panic\0\0,\0\0\0", ("127.0.0.1", 7700))
+
+
+class TestCalibration:
+    def test_what_a_loop_measures_the_next_run_makes_up_for(
+        self, jack_server: JackServer, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+    ) -> None:
+        """Both ports are our own, and are connected while it waits."""
+        monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path))
+        options = ["--backend", "jack", "--json", "--spread", "400", "--wait", "60"]
+        command = [sys.executable, "-m", "livegen", "calibrate", *options]
+        with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
+            assert process.stderr is not None
+            assert "must come back to 'livegen in'" in process.stderr.readline()
+            ends = [next(name for name in jack_server.ports() if name.endswith(end)) for end in ("livegen out", "livegen in")]
+            jack_server.connect(*ends)
+            out, err = process.communicate(timeout=60)
+        assert process.returncode == 0, err
+        measured = json.loads(out)
+        assert (measured["output"], measured["notes"]) == ("livegen out", 40)
+        assert 0 < measured["delay_ms"] < 500
+        with daemon("--backend", "jack", "--model", "scripted") as started:
+            line = started.wait_for_line("MIDI in:")
+            assert line.endswith(f"MIDI out: livegen out, sent {measured['delay_ms']:.1f} ms early")
 
 
 class TestDeath:

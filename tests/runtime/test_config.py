@@ -27,6 +27,7 @@ WHOLE = """
 backend = "jack"
 input = "Keystation"
 output = "Synth"
+output_delay_ms = 12.5
 model = "markov"
 provider = "cuda"
 seed = 7
@@ -53,6 +54,7 @@ class TestReading:
             backend="jack",
             input="Keystation",
             output="Synth",
+            output_delay_ms=12.5,
             model="markov",
             provider="cuda",
             seed=7,
@@ -116,6 +118,11 @@ class TestValues:
             ({"osc_port": -1}, r"osc_port: -1 is not in 0\.\.65535"),
             ({"osc_port": 65536}, r"osc_port: 65536 is not in 0\.\.65535"),
             ({"seed": -1}, "seed: -1 is negative"),
+            ({"output_delay_ms": "12"}, "output_delay_ms: wants a number, not '12'"),
+            ({"output_delay_ms": True}, "output_delay_ms: wants a number, not True"),
+            ({"output_delay_ms": -1}, r"output_delay_ms: -1 is not in 0\.\.500"),
+            ({"output_delay_ms": 500.5}, r"output_delay_ms: 500\.5 is not in 0\.\.500"),
+            ({"output_delay_ms": float("nan")}, r"output_delay_ms: nan is not in 0\.\.500"),
         ],
     )
     def test_a_wrong_value_is_refused_with_its_name_and_what_is_wanted(self, table: dict[str, object], message: str) -> None:
@@ -130,6 +137,9 @@ class TestValues:
         """As options of the command line go over the file."""
         config = with_table(with_table(Config(), {"seed": 1, "model": "markov"}), {"seed": 2})
         assert (config.seed, config.model) == (2, "markov")
+
+    def test_a_whole_number_is_a_number(self) -> None:
+        assert with_table(Config(), {"output_delay_ms": 12}).output_delay_ms == 12
 
     def test_options_are_checked_too(self) -> None:
         with pytest.raises(ConfigError, match="backend"):

@@ -25,6 +25,7 @@ from livegen.devices.clock import MonotonicClock
 from livegen.devices.memory import memory_cable
 from livegen.generators.model_files import bundled_directory
 from livegen.runtime.config import Config
+from livegen.runtime.delays import NOTHING_MEASURED, Delays
 from livegen.runtime.messages import AnswerTiming, Change, DeskReady, GeneratorReady, Health, PortsOpen, Restarted, State
 from livegen.runtime.supervisor import StartError, Supervisor
 
@@ -46,13 +47,21 @@ def free_port() -> int:
 class Rig:
     """A supervisor on this thread, and the player at the other end of the cable."""
 
-    def __init__(self, model: str = "scripted", osc_port: int | None = None, **parameters: Value) -> None:
+    def __init__(
+        self,
+        model: str = "scripted",
+        osc_port: int | None = None,
+        delays: Delays = NOTHING_MEASURED,
+        delay_ms: float | None = None,
+        **parameters: Value,
+    ) -> None:
         backend, self.peer = memory_cable()
         self._backend = backend
         self.port = free_port() if osc_port is None else osc_port
         self.said: list[Any] = []
         named = {name.replace("__", "/"): value for name, value in parameters.items()}
-        self.supervisor = Supervisor(Config(model=model, osc_port=self.port, parameters=named), self.said.append, backend)
+        config = Config(model=model, osc_port=self.port, output_delay_ms=delay_ms, parameters=named)
+        self.supervisor = Supervisor(config, self.said.append, backend, delays)
         block = Path("/dev/shm", self.supervisor._shared.name.name)  # noqa: S108 - where Linux keeps shared memory
         self._kept = [Path(self.supervisor._address).parent, block]
 
@@ -155,6 +164,17 @@ class TestPlaying:
         assert not multiprocessing.active_children()
         assert not stage.traces()
         stage.supervisor.request_stop()
+
+    @pytest.mark.parametrize(("by_hand_ms", "holds_ms"), [(None, 70.5), (40.0, 40.0), (0.0, 0.0)])
+    def test_it_sends_as_much_earlier_as_was_measured_or_said_by_hand(
+        self, rig: MakeRig, by_hand_ms: float | None, holds_ms: float
+    ) -> None:
+        """And says so at the start and in its read-out."""
+        measured = Delays({"livegen out": 70.5, "another": 90.0})
+        stage = rig(osc_port=0, delays=measured, delay_ms=by_hand_ms)
+        opened = [message.advance_ns for message in stage.said if isinstance(message, PortsOpen)]
+        assert opened == [round(holds_ms * 1e6)]
+        stage.until(lambda: stage.health("output/delay_ms") == holds_ms)
 
     def test_stopping_before_the_start_frees_everything_too(self, rig: MakeRig) -> None:
         stage = rig(start=False)

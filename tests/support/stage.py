@@ -93,12 +93,14 @@ class Stage:
     Args:
         settings: to begin with.
         band: answers requests at once; without one they are kept in `asked`, for the test to answer with `plan_for`.
+        advance_ns: how long before it is to be heard the engine must send.
     """
 
-    def __init__(self, settings: Settings | None = None, band: Band | None = None, seed: int = 0) -> None:
+    def __init__(self, settings: Settings | None = None, band: Band | None = None, seed: int = 0, advance_ns: int = 0) -> None:
         self.clock = ManualClock()
         self.ledger = Ledger()
         self.engine = Engine(settings or settings_with(), 0, self.ledger, seed)
+        self.engine.send_earlier(advance_ns)
         self.wire = Wire()
         self.sent: list[Sent] = []
         self.asked: list[PlanRequest] = []
