@@ -10,7 +10,9 @@ import shutil
 import signal
 import socket
 import tempfile
+import threading
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -32,6 +34,7 @@ from livegen.runtime.supervisor import StartError, Supervisor
 pytestmark = pytest.mark.processes
 
 LIMIT_S = 20.0
+SLICE_S = 0.005
 LEAD, CHORDS, DRUMS, PLAYER = 0, 1, 9, 5
 ROLES = ("performer", "brain", "desk")
 NOW_NS = MonotonicClock().now_ns
@@ -110,6 +113,10 @@ class Rig:
         latest = next((message for message in reversed(self.said) if isinstance(message, Health)), Health(()))
         return dict(latest.values).get(name)
 
+    def readings(self, name: str) -> set[Value]:
+        """Every reading of that name so far."""
+        return {value for message in self.said if isinstance(message, Health) for key, value in message.values if key == name}
+
     def accompanied(self) -> None:
         """Play until the band is heard and a note of it sounds."""
         self.play(60, 64, 67)
@@ -124,6 +131,27 @@ class Rig:
         self.supervisor.stop()
         self._backend.close()
         self.peer.close()
+
+
+@contextmanager
+def slowed(pid: int, times: int) -> Iterator[None]:
+    """A process that gets on so many times slower: it is stopped most of the time."""
+    ended = threading.Event()
+
+    def stop_and_go() -> None:
+        while not ended.is_set():
+            os.kill(pid, signal.SIGSTOP)
+            ended.wait(SLICE_S * (times - 1))
+            os.kill(pid, signal.SIGCONT)
+            ended.wait(SLICE_S)
+
+    thread = threading.Thread(target=stop_and_go)
+    thread.start()
+    try:
+        yield
+    finally:
+        ended.set()
+        thread.join()
 
 
 @pytest.fixture
@@ -220,6 +248,25 @@ class TestKills:
         stage.play(60, 64, 67, 72, seconds=0.4)
         beats = stage.onsets(DRUMS, killed_ns - 500_000_000)
         assert len(beats) > 3
+        assert max(later - earlier for earlier, later in pairwise(beats)) < 1e9
+
+    def test_a_brain_that_is_slow_and_then_hangs_is_played_around(self, rig: MakeRig) -> None:
+        """The ladder is climbed down rung by rung, and up again as soon as there is a brain; the drums keep their beat."""
+        stage = rig(model="edge", osc_port=0, mode="accompany", tempo__bpm=240.0)
+        stage.accompanied()
+        stage.until(lambda: stage.health("plans/from") == "brain")
+        began_ns, brain = NOW_NS(), stage.supervisor.pids()["brain"]
+        with slowed(brain, 10):
+            stage.play(60, 64, 67, 72, seconds=0.5)
+        os.kill(brain, signal.SIGSTOP)
+        stage.play(72, 67, 64, 60, seconds=0.5)
+        stage.until(lambda: stage.count(GeneratorReady) == 2)
+        stage.play(60, 64)
+        stage.until(lambda: stage.health("plans/from") == "brain")
+        assert {"last plan", "fallback"} <= stage.readings("plans/from")
+        for counter in ("plans_repeated", "plans_fallback"):
+            assert stage.health(counter), counter
+        beats = stage.onsets(DRUMS, began_ns)
         assert max(later - earlier for earlier, later in pairwise(beats)) < 1e9
 
     def test_a_killed_desk_moves_no_note_and_osc_is_back(self, rig: MakeRig) -> None:
