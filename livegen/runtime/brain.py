@@ -66,7 +66,22 @@ def serve(link: Connection, band: Band, beat: Callable[[], None]) -> None:
     while True:
         beat()
         if link.poll(HEARTBEAT_S):
-            handle(link, band, link.recv(), beat)
+            for message in _still_wanted(_received(link)):
+                handle(link, band, message, beat)
+
+
+def _received(link: Connection) -> list[Any]:
+    """Everything that has come by now, in its order; at least one message."""
+    messages = [link.recv()]
+    while link.poll(0):
+        messages.append(link.recv())
+    return messages
+
+
+def _still_wanted(messages: list[Any]) -> list[Any]:
+    """Without the requests after which there is another: who has fallen behind catches up with the last, not with the past."""
+    asks = [message for message in messages if isinstance(message, Ask)]
+    return [message for message in messages if not isinstance(message, Ask) or message is asks[-1]]
 
 
 def handle(link: Connection, band: Band, message: Any, beat: Callable[[], None]) -> None:
