@@ -112,6 +112,11 @@ class Conductor:
             return "waiting"
         return "locked" if self._clock.alive(now_ns) else "free-wheel"
 
+    @property
+    def places_bars(self) -> bool:
+        """Whether another says where the bar lines are."""
+        return self._clock is not None
+
     def tapped(self, transport: Transport, now_ns: int) -> Transport:
         """A tap; unless taps rule it changes nothing."""
         if self._tapping is None:

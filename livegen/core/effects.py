@@ -68,6 +68,11 @@ class Tap:
 
 
 @dataclass(frozen=True, slots=True)
+class CountIn:
+    """Count a bar in: a bar line is now, and the music begins at the next."""
+
+
+@dataclass(frozen=True, slots=True)
 class InputLost:
     """The player's port has gone: what it held has ended."""
 

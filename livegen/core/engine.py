@@ -9,12 +9,14 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Mapping
 
+from livegen.core.click import Click
 from livegen.core.clock_out import ClockOut, Due
 from livegen.core.conductor import ClockState, Conductor
-from livegen.core.director import Director, Stint
+from livegen.core.director import PLANNING_NS, Director, Stint
 from livegen.core.effects import (
     Answered,
     Ask,
+    CountIn,
     Discard,
     Effect,
     GeneratorLost,
@@ -60,7 +62,7 @@ LONGEST_PULSES = DURATIONS[-1]
 HELD = frozenset({Part.CHORDS, Part.BASS})
 """Parts whose notes may come in late, where there is enough left of them."""
 
-Incoming = Message | Plan | Stopgap | Unplanned | Settings | Panic | Tap | InputLost | GeneratorLost
+Incoming = Message | Plan | Stopgap | Unplanned | Settings | Panic | Tap | CountIn | InputLost | GeneratorLost
 
 
 class Engine:
@@ -96,6 +98,9 @@ class Engine:
         self._director = Director()
         self._conductor = Conductor()
         self._clock_out = ClockOut()
+        self._click = Click()
+        self._counted_until = 0
+        """The pulse before which a count goes on, or the last did."""
         self.transport = self._conductor.select(settings.clock_source, self.transport, settings.tempo_bpm, now_ns)
         self._planner = Planner(seed)
         self._schedule = Schedule()
@@ -130,6 +135,8 @@ class Engine:
                 self._panic(now_ns)
             case Tap():
                 self._tap(now_ns)
+            case CountIn():
+                self._count_in(now_ns)
             case InputLost():
                 self._observe(self._listener.release_all(now_ns, self.transport), now_ns)
                 self._release_thru(now_ns)
@@ -149,7 +156,7 @@ class Engine:
         self.transport = self._conductor.update(self.transport, now_ns)
         self._planner.begun(self._played_until)
         had_stint, stint = self._director.stint, None
-        if self._conductor.running:
+        if self._conductor.running and self.transport.pulse_at(now_ns + PLANNING_NS) >= self._counted_until:
             stint = self._director.update(self._listener, self.settings, self.transport, now_ns)
         if stint is None and had_stint is not None:
             self._stop_planning()
@@ -176,7 +183,8 @@ class Engine:
         ]
         if (pulse := self._schedule.next_pulse) is not None:
             due.append(self._leaving.ns_at(pulse))
-        due += [self._clock_out.next_deadline_ns(self._leaving), self._conductor.next_deadline_ns()]
+        due += [part.next_deadline_ns(self._leaving) for part in (self._clock_out, self._click)]
+        due.append(self._conductor.next_deadline_ns())
         return min((at for at in due if at is not None), default=None)
 
     @property
@@ -257,7 +265,32 @@ class Engine:
     def _catch_up(self, now_ns: int) -> None:
         """What was due by now is sent, where it was due: the tempo may change from now on."""
         self._send_clock(now_ns)
+        self._send_click(now_ns)
         self._play_until(now_ns)
+
+    def _count_in(self, now_ns: int) -> None:
+        """A bar line is now: clicks until the next, where the music begins. A clock that comes in counts for itself."""
+        if self._conductor.places_bars:
+            self.counters["refused_counts"] += 1
+            return
+        self._catch_up(now_ns)
+        self._director.reset(self._listener)
+        self._silence(now_ns)
+        bar = self.transport.beats_per_bar * PULSES_PER_BEAT
+        begin = grid_at_or_after(self._leaving.pulse_at(now_ns), bar)
+        self.transport = self.transport.moved(begin, now_ns + self._advance_ns)
+        self._counted_until = begin + bar
+        self._tell(self._clock_out.count_in(begin + bar, now_ns))
+
+    def _send_click(self, now_ns: int) -> None:
+        leaving = self._leaving
+        wanted = self._conductor.running and (self.settings.click or leaving.whole_pulse_at(now_ns) < self._counted_until)
+        for due_ns, message in self._click.update(wanted, self.settings.click_channel - 1, leaving, now_ns):
+            if isinstance(message, NoteOn):
+                if now_ns - due_ns <= LATE_NS:
+                    self._strike(Owner.CLICK, message, due_ns)
+            elif self.ledger.remove(Owner.CLICK, message.channel, message.pitch):
+                self._send(message, due_ns)
 
     def _send_clock(self, now_ns: int) -> None:
         self._tell(self._clock_out.update(self.settings.clock_send, self._conductor.running, self._leaving, now_ns))
@@ -515,6 +548,8 @@ class Engine:
         self._pedals_thru.clear()
         self._effects.extend(Send(now_ns, parse(data)) for data in release_all(list(self.ledger.sounding()), range(16)))
         self.ledger.clear()
+        self._click.silenced()
+        self._counted_until = 0
         self._harmonizer.clear()
         self._director.reset(self._listener)
         self._stop_planning()

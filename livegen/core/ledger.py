@@ -17,6 +17,7 @@ class Owner(IntEnum):
 
     GENERATED = 0
     THRU = 1
+    CLICK = 2
 
 
 SHAPE = (len(Owner), 16, 128)

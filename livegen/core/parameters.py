@@ -275,6 +275,8 @@ class Settings:
     beats_per_bar = _Reading("beats_per_bar", int)
     clock_source = _Reading("clock/source", str)
     clock_send = _Reading("clock/send", bool)
+    click = _Reading("click", bool)
+    click_channel = _Reading("click/channel", int)
     tap_note = _Reading("tap/note", int)
     tap_control = _Reading("tap/control", int)
     lookahead_beats = _Reading("lookahead", float)
@@ -353,6 +355,8 @@ _PLAYING = (
     Parameter("tap/note", "int", NOBODY, NOBODY, 127, "", (), "The key that taps, where taps give the beat; -1 is none."),
     Parameter("tap/control", "int", NOBODY, NOBODY, 127, "", (), "The controller that taps, as it gets to 64; -1 is none."),
     Parameter("clock/send", "bool", False, 0, 1, "", (), "Sends a MIDI clock to the output, with start and stop."),
+    Parameter("click", "bool", False, 0, 1, "", (), "Clicks on every beat."),
+    Parameter("click/channel", "int", 15, 1, 16, "", (), "The MIDI channel of the click."),
     Parameter("beats_per_bar", "int", 4, 1, 12, "beats", (), "The number of beats in a bar."),
     Parameter("lookahead", "float", 0.25, 0.1, 2, "beats", (), "How far ahead music is planned, if the model is quick enough."),
     Parameter("lookahead/most", "float", 1.0, 0.1, 2, "beats", (), "How far ahead it is planned at most, for a slow model."),

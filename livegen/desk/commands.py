@@ -43,7 +43,14 @@ class Tap:
     sender: Address
 
 
-Command = Change | Panic | Tap
+@dataclass(frozen=True, slots=True)
+class CountIn:
+    """Count a bar in."""
+
+    sender: Address
+
+
+Command = Change | Panic | Tap | CountIn
 
 
 class CommandGate:
@@ -88,6 +95,10 @@ class CommandGate:
     def tap(self, sender: Address, now_ns: int) -> list[Command]:
         """Offer a tap; held back it would be another beat, so it is dropped where there are too many."""
         return [Tap(sender)] if self._taps.take(1.0, now_ns) else []
+
+    def count_in(self, sender: Address, now_ns: int) -> list[Command]:
+        """Offer a count; as a tap it is for now or for never."""
+        return [CountIn(sender)] if self._taps.take(1.0, now_ns) else []
 
     def tick(self, now_ns: int) -> list[Command]:
         """What was held back and is due."""

@@ -7,6 +7,7 @@ an endpoint; nothing blocks, and no packet can make it raise, wait, or send at m
     /livegen/<parameter> value       change it; a bundle of changes is all or nothing
     /livegen/panic                   silence, at once
     /livegen/tap                     a beat is now, while taps give it
+    /livegen/count_in                a bar of clicks, then the music
     /livegen/ping token              -> /livegen/pong token version uptime_s
     /livegen/health [prefix]         -> /livegen/health name value name value ...
     /livegen/subscribe [ttl_s]       -> /livegen/subscribed ttl_s, then every value, then changes as others make them
@@ -82,6 +83,7 @@ class Endpoint:
         self._health: Mapping[str, Argument] = {}
         self._verbs: dict[str, Callable[[tuple[Argument, ...], Address, int], list[Outcome]]] = {
             f"{PREFIX}tap": self._tap,
+            f"{PREFIX}count_in": self._count_in,
             f"{PREFIX}ping": self._ping,
             f"{PREFIX}health": self._tell_health,
             f"{PREFIX}subscribe": self._subscribe,
@@ -234,6 +236,9 @@ class Endpoint:
 
     def _tap(self, arguments: tuple[Argument, ...], sender: Address, now_ns: int) -> list[Outcome]:
         return [] if _let_go(arguments) else [*self._gate.tap(sender, now_ns)]
+
+    def _count_in(self, arguments: tuple[Argument, ...], sender: Address, now_ns: int) -> list[Outcome]:
+        return [] if _let_go(arguments) else [*self._gate.count_in(sender, now_ns)]
 
     def _tell_health(self, arguments: tuple[Argument, ...], sender: Address, now_ns: int) -> list[Outcome]:
         prefix = arguments[0] if arguments else ""

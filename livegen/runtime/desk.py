@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from multiprocessing.connection import Connection
 
 from livegen import __version__
-from livegen.core.effects import Panic, Tap
+from livegen.core.effects import CountIn, Panic, Tap
 from livegen.core.errors import DeviceError, LivegenError
 from livegen.core.parameters import Value, build_registry
 from livegen.desk import commands
@@ -77,6 +77,8 @@ class Desk:
                     link.send(Panic())
                 case commands.Tap():
                     link.send(Tap())
+                case commands.CountIn():
+                    link.send(CountIn())
                 case commands.Change(values):
                     link.send(Change(values))
         except OSError:

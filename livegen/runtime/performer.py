@@ -19,6 +19,7 @@ from typing import Any
 from livegen.core.effects import (
     Answered,
     Ask,
+    CountIn,
     Discard,
     Effect,
     GeneratorLost,
@@ -276,7 +277,7 @@ class Performer:
                 self._change(values)
             case Panic():
                 self._engine.receive(message, self._clock.now_ns())
-            case Tap():
+            case Tap() | CountIn():
                 self._engine.receive(message, time_ns)
             case ResetTimings():
                 self._schedule_error.clear()

@@ -27,7 +27,7 @@ from support.stage import (
     settings_with,
 )
 
-from livegen.core.effects import GeneratorLost, InputLost, Panic, Stopgap, Tap, Unplanned
+from livegen.core.effects import CountIn, GeneratorLost, InputLost, Panic, Stopgap, Tap, Unplanned
 from livegen.core.engine import LATE_NS, LONGEST_PULSES, Engine
 from livegen.core.errors import InputError
 from livegen.core.events import Note, Off, On, Part
@@ -63,6 +63,7 @@ changes = st.one_of(
     st.fixed_dictionaries({"hop": st.sampled_from(["half", "beat"]), "lookahead": st.floats(0.1, 2)}),
     st.fixed_dictionaries({"part/lead": st.booleans(), "part/bass": st.booleans()}),
     st.fixed_dictionaries({"beats_per_bar": st.integers(1, 12)}),
+    st.fixed_dictionaries({"click": st.booleans(), "click/channel": st.integers(1, 16)}),
     st.fixed_dictionaries({"clock/source": st.sampled_from(["internal", "midi", "tap"]), "clock/send": st.booleans()}),
 )
 advances_ms = st.sampled_from([0, 0, 7, 150, 500])
@@ -127,6 +128,11 @@ class AnyPerformance(RuleBasedStateMachine):
             self.stage.sleep(period_ns)
             self.stage.receive(Tap())
 
+    @rule()
+    def count_in(self) -> None:
+        self.quiet = False
+        self.stage.receive(CountIn())
+
     @rule(count=st.integers(1, 60), period_ns=st.integers(8_000_000, 60_000_000))
     def ticks(self, count: int, period_ns: int) -> None:
         for _ in range(count):
@@ -171,6 +177,7 @@ class AnyPerformance(RuleBasedStateMachine):
     @rule(change=changes)
     def change(self, change: dict[str, object]) -> None:
         mode = self.stage.engine.settings.mode
+        self.quiet = self.quiet and not change.get("click")
         self.stage.change(**change)
         now = self.stage.engine.settings
         assert now.mode == mode or not list(self.stage.ledger.sounding(Owner.GENERATED))
@@ -191,7 +198,8 @@ class AnyPerformance(RuleBasedStateMachine):
         self.stage.receive(Panic())
         assert not self.stage.wire.sounding
         assert not self.stage.wire.pedals
-        self.quiet = True
+        # A click that is switched on goes on: it is the player's own.
+        self.quiet = not self.stage.engine.settings.click
 
     def nothing_is_passed_through(self) -> bool:
         return not self.stage.wire.pedals and not list(self.stage.ledger.sounding(Owner.THRU))

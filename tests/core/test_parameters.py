@@ -52,6 +52,8 @@ def test_the_table_holds_every_promised_parameter_with_its_default() -> None:
         "tap/note": -1,
         "tap/control": -1,
         "clock/send": False,
+        "click": False,
+        "click/channel": 15,
         "beats_per_bar": 4,
         "lookahead": 0.25,
         "lookahead/most": 1.0,

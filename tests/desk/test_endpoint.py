@@ -16,7 +16,7 @@ from pythonosc.osc_message import OscMessage
 
 from livegen.core.errors import InputError
 from livegen.core.parameters import build_registry
-from livegen.desk.commands import CHANGE_BURST, CHANGES_PER_S, PANIC_BURST, Change, Panic, Tap
+from livegen.desk.commands import CHANGE_BURST, CHANGES_PER_S, PANIC_BURST, Change, CountIn, Panic, Tap
 from livegen.desk.endpoint import MAX_REPLY_BYTES, MAX_TEXT, MAX_TTL_S, Endpoint, Outcome, Reply
 from livegen.desk.limits import ALL_HOSTS, ERROR_BURST, MAX_HOSTS, REPLY_BURST_BYTES, REPLY_BYTES_PER_S
 from livegen.desk.mirror import GRACE_NS
@@ -465,6 +465,11 @@ def test_a_tap_button_taps_when_pressed_and_not_when_released(desk: Desk) -> Non
     assert commands(desk.send("tap", 1.0)) == [Tap(ALICE)]
     assert commands(desk.send("tap", 0.0)) == []
     assert commands(desk.send("tap")) == [Tap(ALICE)]
+
+
+def test_a_count_is_passed_on(desk: Desk) -> None:
+    assert commands(desk.send("count_in", 1)) == [CountIn(ALICE)]
+    assert commands(desk.send("count_in", 0)) == []
 
 
 def test_of_a_flood_of_taps_none_comes_late(desk: Desk) -> None:
