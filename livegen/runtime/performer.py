@@ -39,10 +39,11 @@ from livegen.runtime.messages import (
     Health,
     History,
     PortsOpen,
-    ResetTimings,
     StartFailed,
     State,
     Stop,
+    TakeTimings,
+    TimingsTaken,
 )
 from livegen.runtime.outlet import Outlet
 from livegen.runtime.shared import SharedName, SharedState
@@ -258,9 +259,9 @@ class Performer:
                 self._change(values)
             case Panic():
                 self._engine.receive(message, self._clock.now_ns())
-            case ResetTimings():
-                self._schedule_error.clear()
-                self._plan_time.clear()
+            case TakeTimings():
+                dropped = self._engine.counters["notes_late_dropped"]
+                self._supervisor.post(TimingsTaken(self._schedule_error.take(), dropped))
             case Stop():
                 self._running = False
 
