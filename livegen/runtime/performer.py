@@ -46,6 +46,7 @@ from livegen.runtime.messages import (
     TimingsTaken,
 )
 from livegen.runtime.outlet import Outlet
+from livegen.runtime.priority import go_first
 from livegen.runtime.shared import SharedName, SharedState
 
 HOUSEKEEPING_NS = 100_000_000
@@ -61,10 +62,6 @@ HISTORY_EVENTS = 512
 
 SWITCH_INTERVAL_S = 0.0005
 """Python's thread switch interval: at the default of 5 ms a busy thread delays the owner by as much."""
-
-
-NICENESS = -10
-"""Priority that the performer asks for, -20 (first) to 19."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,10 +95,7 @@ class _MidiIn:
 
 def performer_main(spec: PerformerSpec, control: Connection) -> None:
     """Entry of the performer's process; returns when told to stop, on SIGTERM, or when the supervisor has gone."""
-    if hasattr(os, "nice"):
-        with suppress(OSError):
-            # Who keeps time goes first; most systems allow it to root or to members of the audio group only.
-            os.nice(NICENESS)
+    go_first()
     performer = Performer(spec, control)
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.signal(signal.SIGTERM, lambda *_: performer.inbox.put(Stop()))

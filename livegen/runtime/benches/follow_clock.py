@@ -14,9 +14,10 @@ from livegen.devices.clock import Clock, MonotonicClock
 from livegen.devices.ports import INPUT_NAME
 from livegen.devices.rtmidi_ports import RtMidiBackend
 from livegen.runtime.benches.figures import Outcome, Samples, Setup, grid_distances, percentiles_ms
-from livegen.runtime.benches.loads import beside, go_first
+from livegen.runtime.benches.loads import beside
 from livegen.runtime.benches.players import midi_system
 from livegen.runtime.benches.rig import CHANNEL, Rig
+from livegen.runtime.priority import go_first
 
 MINUTES = 5.0
 TEMPI_BPM = (100.0, 126.0, 88.0, 140.0)

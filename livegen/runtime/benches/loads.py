@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import multiprocessing
-import os
 import socket
 import time
 from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, contextmanager, suppress
+from contextlib import AbstractContextManager, contextmanager
 
 from livegen.core.events import On, Part, Tick
 from livegen.core.plans import PlanRequest
@@ -15,7 +14,6 @@ from livegen.desk.osc_codec import encode
 from livegen.devices.clock import MonotonicClock
 from livegen.generators.open_generator import open_generator
 from livegen.generators.protocol import Generator
-from livegen.runtime.performer import NICENESS
 
 FLOOD_PACKETS_PER_S = 10_000
 _BURSTS_PER_S = 200
@@ -49,13 +47,6 @@ def beside(target: Callable[..., None], *arguments: object) -> Iterator[None]:
     finally:
         process.terminate()
         process.join(2.0)
-
-
-def go_first() -> None:
-    """Ask for the priority that the performer asks for, so that what is compared with it has the same."""
-    if hasattr(os, "nice"):
-        with suppress(OSError):
-            os.nice(NICENESS)
 
 
 def plan_accompaniment(generator: Generator, index: int) -> int:

@@ -37,9 +37,11 @@ def resident_mb(pids: list[int]) -> float | None:
     return round(sum(map(int, listed.split())) * 1024 / 1e6, 1) if listed else None
 
 
-def niceness(pid: int) -> int | None:
-    """Priority of a process, -20 (first) to 19; None where the system does not tell."""
-    return os.getpriority(os.PRIO_PROCESS, pid) if hasattr(os, "getpriority") else None
+def priority(pid: int) -> str | None:
+    """Whom a process goes before: "real time N" of 1..99, or "nice N" of -20 (first) to 19; None where nobody tells."""
+    if hasattr(os, "sched_getscheduler") and os.sched_getscheduler(pid) in {os.SCHED_FIFO, os.SCHED_RR}:
+        return f"real time {os.sched_getparam(pid).sched_priority}"
+    return f"nice {os.getpriority(os.PRIO_PROCESS, pid)}" if hasattr(os, "getpriority") else None
 
 
 def _said(*command: str) -> str | None:

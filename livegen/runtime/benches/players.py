@@ -1,4 +1,4 @@
-"""The player at the other end of the daemon's ports: on MIDI ports of the system where it has any, else on a cable in memory."""
+"""The player at the other end of the daemon's ports: on the system's MIDI ports if it has any, else on a cable in memory."""
 
 from __future__ import annotations
 

@@ -17,9 +17,10 @@ from livegen.devices.memory import memory_cable
 from livegen.devices.ports import Backend
 from livegen.devices.rtmidi_ports import RtMidiBackend
 from livegen.runtime.benches.figures import Outcome, Samples, Setup, added_ms, percentiles_ms
-from livegen.runtime.benches.loads import beside, go_first
+from livegen.runtime.benches.loads import beside
 from livegen.runtime.benches.players import MemoryPlayer, Player, PortPlayer, midi_system, taken
 from livegen.runtime.benches.rig import CHANNEL, Rig
+from livegen.runtime.priority import go_first
 
 NAMES = ("relay in", "relay out")
 """The bare relay's ports."""

@@ -7,7 +7,7 @@ from contextlib import ExitStack
 from livegen.core.errors import LivegenError
 from livegen.runtime.benches.figures import Outcome, Samples, Setup, percentiles_ms
 from livegen.runtime.benches.loads import busy_process, full_brain, osc_flood
-from livegen.runtime.benches.machine import niceness, resident_mb
+from livegen.runtime.benches.machine import priority, resident_mb
 from livegen.runtime.benches.players import midi_system
 from livegen.runtime.benches.rig import Rig
 
@@ -38,7 +38,7 @@ def measure_schedule(setup: Setup) -> Outcome:
             "schedule_ports": rig.ports,
             "schedule_error_ms": {**percentiles_ms(idle), "dropped": idle_dropped},
             "schedule_error_loaded_ms": {**percentiles_ms(loaded), "dropped": loaded_dropped},
-            "performer_niceness": niceness(pids["performer"]),
+            "performer_priority": priority(pids["performer"]),
             "rss_mb": rss_mb,
             "ready_s": round(rig.ready_s, 3),
         }
