@@ -58,7 +58,7 @@ QUIET_NS = 5_000_000
 """Housekeeping waits, by one round at the most, when something is due within this: its rounds could fall on every beat."""
 
 WARM_NS = 1_000_000
-"""So long before something is due the owner looks once in vain: what the processor forgets while it sleeps takes it 0.2 ms."""
+"""So long before something is due the owner looks once in vain: what the processor has forgotten is back when it counts."""
 
 HISTORY_EVENTS = 512
 """What a brain that comes back is told of the player's past."""

@@ -15,8 +15,8 @@ NICENESS = -10
 def go_first() -> None:
     """Ask the system to let this thread, and those that it will start, run before others.
 
-    Most systems allow it to root or to members of the audio group only; without leave nothing changes. Behind a scheduler that
-    is fair to all, who wakes beside three busy processes on two cores waits for up to 4 ms, whatever its niceness.
+    Most systems allow it to root or to members of the audio group only; without leave nothing changes. A scheduler that is fair
+    to all lets who wakes beside busy processes wait for the end of a time slice, whatever its niceness; hence real time.
     """
     if hasattr(os, "sched_setscheduler"):
         with suppress(OSError):
