@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 import multiprocessing
 import os
+import re
+import shlex
 import socket
 import subprocess
 import sys
@@ -18,8 +20,10 @@ from typing import Any
 import pytest
 from support.jack import JackServer
 
+from livegen.cli.main import build_parser
 from livegen.devices.clock import MonotonicClock
 from livegen.runtime.benches.loads import FLOOD_PACKETS_PER_S, busy_process, full_brain, osc_flood
+from livegen.runtime.benches.parts import PARTS
 from livegen.runtime.benches.roundtrip import roundtrip_ns
 
 pytestmark = pytest.mark.processes
@@ -47,6 +51,20 @@ KEYS = {
 }
 PERCENTILES = ["p50", "p90", "p99", "p99.9", "max", "count"]
 COMMAND = [sys.executable, "-m", "livegen", "bench", "--seconds", "1"]
+
+
+TIMING = (Path(__file__).parents[2] / "docs" / "timing.md").read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize("line", re.findall(r"^livegen (bench .*)$", TIMING, re.MULTILINE))
+def test_the_commands_of_the_page_on_timing_are_understood(line: str) -> None:
+    options = build_parser().parse_args(shlex.split(line))
+    assert options.parts
+
+
+def test_the_page_on_timing_has_every_part_of_a_stage() -> None:
+    listed = set(re.findall(r"^\| `([a-z-]+)` \|", TIMING, re.MULTILINE))
+    assert listed == set(PARTS) - {"model"}
 
 
 @pytest.fixture(scope="module")
