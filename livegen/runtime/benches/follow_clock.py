@@ -10,7 +10,7 @@ from multiprocessing.connection import Connection
 from livegen.core.errors import DeviceError, LivegenError
 from livegen.core.events import PULSES_PER_BEAT
 from livegen.core.midi import CLOCK, START, STOP, NoteOff, NoteOn, Realtime, encode, parse
-from livegen.devices.clock import Clock, MonotonicClock
+from livegen.devices.clock import MonotonicClock
 from livegen.devices.ports import INPUT_NAME
 from livegen.devices.rtmidi_ports import RtMidiBackend
 from livegen.runtime.benches.figures import Outcome, Samples, Setup, grid_distances, percentiles_ms
@@ -114,7 +114,7 @@ def _send_clock(system: str, seconds: float, control: Connection) -> None:
     begin_ns = clock.now_ns() + 10_000_000
     sent = []
     for index, at_ns in enumerate(sender_pulses(seconds, TEMPI_BPM)):
-        _sleep_until(begin_ns + at_ns, clock)
+        time.sleep(max(0, begin_ns + at_ns - clock.now_ns()) / 1e9)
         sent.append(clock.now_ns())
         output.send(encode(Realtime(CLOCK)))
         beat, place = divmod(index, PULSES_PER_BEAT)
@@ -127,7 +127,3 @@ def _send_clock(system: str, seconds: float, control: Connection) -> None:
     output.close()
     backend.close()
     control.send(sent)
-
-
-def _sleep_until(due_ns: int, clock: Clock) -> None:
-    time.sleep(max(0, due_ns - clock.now_ns()) / 1e9)
