@@ -66,17 +66,25 @@ class RtMidiBackend:
             winmm, jack.
         clock: stamps what arrives.
         client_name: the name that other programs see.
+        own_names: of our virtual input and output.
 
     Raises:
         InputError: the api has no such name.
     """
 
-    def __init__(self, api: str | None, clock: Clock, client_name: str = "livegen") -> None:
+    def __init__(
+        self,
+        api: str | None,
+        clock: Clock,
+        client_name: str = "livegen",
+        own_names: tuple[str, str] = (INPUT_NAME, OUTPUT_NAME),
+    ) -> None:
         self._wanted = api or "auto"
         if self._wanted not in {"auto", *_API_ATTRIBUTES}:
             raise InputError(f"there is no MIDI system {api!r}: choose auto, {', '.join(_API_ATTRIBUTES)}")
         self._clock = clock
         self._client_name = client_name
+        self._in_name, self._out_name = own_names
         self._api: str | None = None
         self._watch: JackWatch | None = None
         self._in_list: Any = None
@@ -108,15 +116,15 @@ class RtMidiBackend:
         client.ignore_types(False, False, False)
         delivery = Delivery(on_message, on_error, self._clock)
         client.set_callback(lambda event, _: delivery.deliver(bytes(event[0])))
-        target = self._open(client, pattern, INPUT_NAME, "input")
-        return DriverInput(client, target or INPUT_NAME, delivery, Life(self._watch, self._in_list, target))
+        target = self._open(client, pattern, self._in_name, "input")
+        return DriverInput(client, target or self._in_name, delivery, Life(self._watch, self._in_list, target))
 
     def open_output(self, pattern: str | None) -> DriverOutput:
         """See `Backend.open_output`. Blocks for 10 to 50 ms with the GIL held."""
         self._start()
         client = self._new_client("MidiOut")
-        target = self._open(client, pattern, OUTPUT_NAME, "output")
-        return DriverOutput(client, target or OUTPUT_NAME, Life(self._watch, self._out_list, target))
+        target = self._open(client, pattern, self._out_name, "output")
+        return DriverOutput(client, target or self._out_name, Life(self._watch, self._out_list, target))
 
     def close(self) -> None:
         """Free the listing clients and the watch; idempotent; close the ports first."""

@@ -23,9 +23,11 @@ class Timings:
         """One measurement."""
         self._samples.append(value_ns)
 
-    def clear(self) -> None:
-        """Begin anew, as `bench` does between its conditions."""
+    def take(self) -> tuple[int, ...]:
+        """Hand over all measurements, in their order, and begin anew."""
+        taken = tuple(self._samples)
         self._samples.clear()
+        return taken
 
     def fitting_ns(self) -> int:
         """The time in which all but one in a thousand fitted, the longest of few; 0 before the first measurement."""

@@ -103,8 +103,16 @@ class DeskReady:
 
 
 @dataclass(frozen=True, slots=True)
-class ResetTimings:
-    """The performer's percentiles begin anew."""
+class TakeTimings:
+    """The performer hands over what it has measured of its schedule, and begins anew."""
+
+
+@dataclass(frozen=True, slots=True)
+class TimingsTaken:
+    """How late each note went out since the last time, in ns (the latest of very many), and notes dropped since the start."""
+
+    late_ns: tuple[int, ...]
+    dropped: int
 
 
 @dataclass(frozen=True, slots=True)

@@ -55,31 +55,33 @@ from livegen.runtime.messages import (
     Health,
     History,
     PortsOpen,
-    ResetTimings,
     StartFailed,
     State,
     Stop,
+    TakeTimings,
+    TimingsTaken,
 )
 from livegen.runtime.outlet import Outlet
+from livegen.runtime.priority import go_first
 from livegen.runtime.shared import SharedName, SharedState
 
 HOUSEKEEPING_NS = 100_000_000
+"""Heartbeats; every fifth is a health read-out, every tenth a look at the ports."""
+
 WAITED_FOR = 256
 """Plans that may still come, late: their time counts too."""
-"""Heartbeats; every fifth is a health read-out, every tenth a look at the ports."""
 
 QUIET_NS = 5_000_000
 """Housekeeping waits, by one round at the most, when something is due within this: its rounds could fall on every beat."""
+
+WARM_NS = 1_000_000
+"""So long before something is due the owner looks once in vain: what the processor has forgotten is back when it counts."""
 
 HISTORY_EVENTS = 512
 """What a brain that comes back is told of the player's past."""
 
 SWITCH_INTERVAL_S = 0.0005
 """Python's thread switch interval: at the default of 5 ms a busy thread delays the owner by as much."""
-
-
-NICENESS = -10
-"""Priority that the performer asks for, -20 (first) to 19."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,10 +117,7 @@ class _MidiIn:
 
 def performer_main(spec: PerformerSpec, control: Connection) -> None:
     """Entry of the performer's process; returns when told to stop, on SIGTERM, or when the supervisor has gone."""
-    if hasattr(os, "nice"):
-        with suppress(OSError):
-            # Who keeps time goes first; most systems allow it to root or to members of the audio group only.
-            os.nice(NICENESS)
+    go_first()
     performer = Performer(spec, control)
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.signal(signal.SIGTERM, lambda *_: performer.inbox.put(Stop()))
@@ -205,7 +204,8 @@ class Performer:
                 self._keep_house(now_ns)
                 deadline_ns = self._engine.next_deadline_ns()
             wake_ns = housekeeping_ns + (HOUSEKEEPING_NS if now_ns >= housekeeping_ns else 0)
-            wake_ns = wake_ns if deadline_ns is None else min(deadline_ns, wake_ns)
+            if deadline_ns is not None:
+                wake_ns = min(wake_ns, deadline_ns - WARM_NS if deadline_ns - now_ns > WARM_NS else deadline_ns)
             with suppress(Empty):
                 self._handle(self.inbox.get(timeout=max(0, wake_ns - self._clock.now_ns()) / 1e9))
             self._perform(self._engine.tick(self._clock.now_ns()))
@@ -279,9 +279,9 @@ class Performer:
                 self._engine.receive(message, self._clock.now_ns())
             case Tap() | CountIn():
                 self._engine.receive(message, time_ns)
-            case ResetTimings():
-                self._schedule_error.clear()
-                self._plan_time.clear()
+            case TakeTimings():
+                dropped = self._engine.counters["notes_late_dropped"]
+                self._supervisor.post(TimingsTaken(self._schedule_error.take(), dropped))
             case Stop():
                 self._running = False
 

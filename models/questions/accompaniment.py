@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from livegen.runtime.svg import Plot
 from models.questions.playing import everybody, played, settings_of, songs
 from models.questions.question import Context, Findings, Question
-from models.reporting.plots import Plot, bars
+from models.reporting.plots import bars
 from models.reporting.tables import Table, interval
 from models.scoring import accompaniment
 from models.scoring.accompaniment import BEATS, MEASURES, RIDGE, SONG_MEASURES

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
+from livegen.runtime.svg import Plot
 from models.baselines.rules import HoldTonic
 from models.questions.playing import everybody, models, only, played, songs
 from models.questions.question import Context, Findings, Question
-from models.reporting.plots import Plot, lines
+from models.reporting.plots import lines
 from models.reporting.tables import Table, interval
 from models.scoring.accompaniment import RIDGE
 from models.scoring.adaptation import BEFORE, CURVE, adaptation

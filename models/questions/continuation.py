@@ -7,10 +7,11 @@ from typing import Any
 
 from livegen.core.events import Part
 from livegen.generators.protocol import Generator
+from livegen.runtime.svg import Plot
 from models.corpora.piece import PieceNote
 from models.progress import Progress
 from models.questions.question import Context, Findings, Question, limited
-from models.reporting.plots import Plot, bars
+from models.reporting.plots import bars
 from models.reporting.tables import Table, figure, interval
 from models.scoring import continuation
 from models.scoring.accompaniment import HARMONY

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
+from livegen.runtime.svg import Plot
 from models.progress import Progress
 from models.questions.continuation import MODES
 from models.questions.question import Context, Findings, Question, limited
-from models.reporting.plots import Plot, lines
+from models.reporting.plots import lines
 from models.reporting.tables import Table, figure, interval, yes
 from models.scoring.continuation import Task, styled, tasks
 from models.scoring.controls import KNOBS, Knob, swept

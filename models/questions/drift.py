@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from livegen.runtime.svg import Plot
 from models.questions.playing import everybody, models, only, played, songs
 from models.questions.question import Context, Findings, Question
-from models.reporting.plots import Plot, lines
+from models.reporting.plots import lines
 from models.reporting.tables import Table, figure, interval
 from models.scoring.accompaniment import RIDGE
 from models.scoring.drift import MEASURES, MEDLEYS, ten_minutes

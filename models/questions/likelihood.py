@@ -8,10 +8,11 @@ from itertools import combinations
 from typing import Any
 
 from livegen.core import vocabulary as v
+from livegen.runtime.svg import Plot
 from models.networks.losses import Score
 from models.progress import Progress
 from models.questions.question import Context, Findings, Question, limited
-from models.reporting.plots import Plot, bars
+from models.reporting.plots import bars
 from models.reporting.tables import Table, figure, interval
 from models.scoring import likelihood, metrics
 from models.scoring.likelihood import UNIFORM, TakeScores, total

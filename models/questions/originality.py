@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from livegen.runtime.svg import Plot
 from models.corpora.piece import PieceNote
 from models.progress import Progress
 from models.questions.continuation import systems
 from models.questions.question import Context, Findings, Question, limited
-from models.reporting.plots import Plot, bars
+from models.reporting.plots import bars
 from models.reporting.tables import Table, figure, interval
 from models.scoring import originality
 from models.scoring.continuation import BARS, Task, tasks

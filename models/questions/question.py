@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from typing import Any, TypeVar
 
 from livegen.core.parameters import Settings
+from livegen.runtime.svg import Plot
 from models.corpora.piece import Piece
-from models.reporting.plots import Plot
 from models.reporting.tables import Table
 from models.scoring.subject import Subject, settings_of
 

@@ -12,11 +12,12 @@ import numpy as np
 from livegen.core import vocabulary as v
 from livegen.core.events import PULSES_PER_BEAT
 from livegen.core.parameters import Settings
+from livegen.runtime.svg import Plot
 from models.corpora.piece import Piece, PieceNote
 from models.progress import Progress
 from models.questions.continuation import MODES
 from models.questions.question import Context, Findings, Question, limited
-from models.reporting.plots import Plot, shades
+from models.reporting.plots import shades
 from models.reporting.tables import Table, figure, interval, yes
 from models.scoring import continuation
 from models.scoring.accompaniment import HARMONY

@@ -7,8 +7,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
+from livegen.runtime.svg import Plot
 from models.questions.question import Findings, Question
-from models.reporting.plots import Plot
 from models.reporting.tables import Table
 
 PAGE = "report.md"

@@ -7,8 +7,9 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from livegen.runtime.svg import Plot
 from models.corpora.registry import STYLES
-from models.reporting.plots import Plot, bars, shades
+from models.reporting.plots import bars, shades
 from models.sharding.collection import Shards
 from models.sharding.files import replace_file
 from models.sharding.statistics import KEY_NAMES, LINE_NAMES, TEMPO_BINS, Statistics, statistics_of, total

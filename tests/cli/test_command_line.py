@@ -102,6 +102,7 @@ class TestUsage:
             (["simulate", "a.mid"], "required: --out"),
             (["simulate", "--out", "a.mid"], "required: IN.mid"),
             (["bench", "--provider", "abacus"], "invalid choice: 'abacus'"),
+            (["bench", "schedule", "abacus"], "invalid choice: 'abacus'"),
             (["models", "edge"], "unrecognized arguments: edge"),
         ],
     )
@@ -386,6 +387,19 @@ class TestBench:
     @pytest.mark.parametrize("seconds", ["0", "-1", "nan", "inf", "4000"])
     def test_a_length_out_of_range(self, refused: Refused, seconds: str) -> None:
         assert "is not in 1..3600" in refused("bench", "--seconds", seconds)
+
+    @pytest.mark.parametrize("minutes", ["0", "-1", "nan", "inf", "601"])
+    def test_minutes_out_of_range(self, refused: Refused, minutes: str) -> None:
+        assert "is not in 0.02..600" in refused("bench", "delivery", "--minutes", minutes)
+
+    def test_a_folder_for_pictures_that_cannot_be_made(self, refused: Refused, tmp_path: Path) -> None:
+        (tmp_path / "taken").write_text("a file")
+        assert "taken cannot be made" in refused("bench", "--plot", str(tmp_path / "taken"))
+
+    def test_following_a_clock_wants_real_ports_and_says_so_at_once(self, refused: Refused) -> None:
+        said = refused("bench", "model", "follow-clock", "--backend", "none")
+        assert "there are none: start a JACK server" in said
+        assert "measuring" not in said
 
 
 class TestStartOfRun:

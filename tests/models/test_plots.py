@@ -9,7 +9,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from models.reporting.plots import COLOURS, HEIGHT, WIDTH, Plot, bars, interval_of, lines, shades
+from livegen.runtime.svg import COLOURS, HEIGHT, WIDTH, Plot
+from models.reporting.plots import bars, interval_of, lines, shades
 
 SVG = "{http://www.w3.org/2000/svg}"
 law = settings(deadline=None, max_examples=40)

@@ -22,3 +22,11 @@ def test_one_in_a_thousand_does_not_count() -> None:
     for index in range(4000):
         times.add(400_000_000 if index % 2000 == 7 else 20_000_000 + index)
     assert times.fitting_ns() < 21_000_000
+
+
+def test_what_has_been_taken_is_gone() -> None:
+    times = Timings()
+    for time_ns in (5, 900, 20):
+        times.add(time_ns)
+    assert times.take() == (5, 900, 20)
+    assert times.take() == ()
