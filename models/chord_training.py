@@ -285,7 +285,7 @@ def train_all(
         with (folder / "log.jsonl").open("a", encoding="utf-8") as log:
             log.write(json.dumps(line) + "\n")
 
-    for member in range(recipe["model"]["members"]):
+    for member in range(recipe["model"].get("members", 1)):
         run = Lessons(recipe, songs, weights, member)
         progress = Progress(run.steps)
         for _ in range(run.train["rounds"]):

@@ -22,6 +22,8 @@ class Click:
     def __init__(self) -> None:
         self._next: int | None = None
         """The pulse of the next click; None while there are none."""
+        self._clicked = -1
+        """The pulse of the last."""
         self._off: tuple[int, NoteOff] | None = None
         """When the click that sounds ends."""
 
@@ -37,7 +39,8 @@ class Click:
         if not wanted:
             self._next = None
         elif self._next is None or self._next > transport.pulse_at(now_ns) + PULSES_PER_BEAT:
-            self._next = grid_at_or_after(transport.pulse_at(now_ns), PULSES_PER_BEAT)
+            # Where a delay of the output grows or the tempo falls, what leaves may step back; a beat is clicked once.
+            self._next = grid_at_or_after(max(transport.pulse_at(now_ns), self._clicked + 1), PULSES_PER_BEAT)
         while (due_ns := self.next_deadline_ns(transport)) is not None and due_ns <= now_ns:
             if self._off is not None and (self._next is None or self._off[0] <= self._next):
                 yield due_ns, self._off[1]
@@ -46,6 +49,7 @@ class Click:
                 pitch = DOWNBEAT if self._next % (transport.beats_per_bar * PULSES_PER_BEAT) == 0 else BEAT
                 yield due_ns, NoteOn(channel, pitch, _VELOCITY[pitch])
                 self._off = self._next + _PULSES, NoteOff(channel, pitch)
+                self._clicked = self._next
                 self._next += PULSES_PER_BEAT
 
     def silenced(self) -> None:

@@ -58,11 +58,11 @@ class ClockOut:
                 self._next += 1
                 yield due_ns, Realtime(CLOCK)
 
-    def count_in(self, start: int, now_ns: int) -> Iterator[Due]:
-        """The music stops, and begins anew at bar line `start`."""
+    def count_in(self, begin: int, start: int, now_ns: int) -> Iterator[Due]:
+        """The performance has gone to `begin`; the followers stop, and begin anew at bar line `start`."""
         yield from self._stop(now_ns)
         if self._next is not None:
-            self._start = start
+            self._next, self._start = begin, start
 
     def moved(self, transport: Transport, song_pulse: int, now_ns: int) -> Iterator[Due]:
         """The performance has gone to another place, which is the song's pulse `song_pulse`: now the followers go there too."""

@@ -50,6 +50,8 @@ class Director:
         self.stint: Stint | None = None
         self.advance_ns = 0
         """So much before it is to be heard everything must be sent."""
+        self.not_before = 0
+        """No stint begins before this pulse."""
 
     def reset(self, listener: Listener) -> None:
         """Stop, and wait for the player."""
@@ -99,7 +101,7 @@ class Director:
         phrase = listener.phrase
         if phrase is None or listener.keys_down or now_ns < phrase.end_ns + gap_ns(phrase, settings, transport):
             return
-        start = answer_start(transport, phrase.end_ns, now_ns + self.advance_ns)
+        start = max(self.not_before, answer_start(transport, phrase.end_ns, now_ns + self.advance_ns))
         heard = transport.beats(phrase.end_ns - phrase.start_ns)
         beats = min(settings.answer_max_beats, max(2.0, float(-(-heard // 1))))
         listener.close_phrase()
@@ -110,7 +112,7 @@ class Director:
         if not parts or (self.stint is not None and rested):
             self.reset(listener)
         elif self.stint is None and listener.phrase is not None and not rested:
-            start = answer_start(transport, listener.phrase.start_ns, now_ns + self.advance_ns)
+            start = max(self.not_before, answer_start(transport, listener.phrase.start_ns, now_ns + self.advance_ns))
             self.stint = Stint(start, None, parts, None)
         elif self.stint is not None and self.stint.parts != parts:
             self.stint = Stint(self.stint.start, None, parts, None)

@@ -12,7 +12,7 @@ from collections.abc import Iterable, Mapping
 from livegen.core.click import Click
 from livegen.core.clock_out import ClockOut, Due
 from livegen.core.conductor import ClockState, Conductor
-from livegen.core.director import PLANNING_NS, Director, Stint
+from livegen.core.director import Director, Stint
 from livegen.core.effects import (
     Answered,
     Ask,
@@ -113,6 +113,8 @@ class Engine:
         self._harmonizer = Harmonizer()
         self._hopeless: list[PlanRequest] = []
         """Requests that the generator will not answer, which the next tick says."""
+        self._tapping: set[tuple[str, int, int]] = set()
+        """Keys and controllers that are down and have tapped, by kind, channel and number: their release is no music either."""
         self._pedals_thru: set[int] = set()
         """Channels on which the player's pedal was passed through and is down."""
         self._advance_ns = 0
@@ -142,7 +144,7 @@ class Engine:
                 self._release_thru(now_ns)
             case GeneratorLost():
                 # What is decided but not begun is good music and stays; only what sounds is let go.
-                self._release(Owner.GENERATED, now_ns)
+                self._release_planned(now_ns)
                 self._hopeless += self._planner.open_requests()
             case Realtime() | SongPosition():
                 self._conduct(incoming, now_ns)
@@ -153,34 +155,34 @@ class Engine:
     def tick(self, now_ns: int) -> list[Effect]:
         """Everything that is to be done by `now_ns`, in order."""
         self._catch_up(now_ns)
-        self.transport = self._conductor.update(self.transport, now_ns)
+        if (transport := self._conductor.update(self.transport, now_ns)) is not self.transport:
+            self.transport = transport
+            self._catch_up(now_ns)
         self._planner.begun(self._played_until)
         had_stint, stint = self._director.stint, None
-        if self._conductor.running and self.transport.pulse_at(now_ns + PLANNING_NS) >= self._counted_until:
+        if self._conductor.running:
             stint = self._director.update(self._listener, self.settings, self.transport, now_ns)
         if stint is None and had_stint is not None:
             self._stop_planning()
         overdue, self._hopeless = self._hopeless, []
-        # Requests come last: their answers may be taken in while these effects are carried out.
+        requests: list[Effect] = []
         if stint is not None:
             if had_stint is None and stint.phrase_end_ns is not None:
                 self._awaiting = stint
-            for request in self._planner.requests(stint, self.settings, self._leaving, now_ns):
-                self._effects.append(Ask(request))
+            requests += [Ask(request) for request in self._planner.requests(stint, self.settings, self._leaving, now_ns)]
         overdue.extend(self._planner.overdue(self._leaving, now_ns))
-        for request in overdue:
-            self._make_do(request)
+        requests.extend(Overdue(request) for request in overdue if not self._make_do(request))
         # What has just been filled in may have begun already.
         self._play_until(now_ns)
-        effects, self._effects = self._effects, []
+        # Requests come last: their answers may be taken in while these effects are carried out.
+        effects, self._effects = [*self._effects, *requests], []
         return effects
 
     def next_deadline_ns(self) -> int | None:
         """When `tick` has something to do although nothing is received; None if only the player can move things."""
-        due = [
-            self._director.next_deadline_ns(self._listener, self.settings, self.transport),
-            self._planner.next_deadline_ns(self._director.stint, self.settings, self._leaving),
-        ]
+        due = [self._planner.next_deadline_ns(self._director.stint, self.settings, self._leaving)]
+        if self._conductor.running:
+            due.append(self._director.next_deadline_ns(self._listener, self.settings, self.transport))
         if (pulse := self._schedule.next_pulse) is not None:
             due.append(self._leaving.ns_at(pulse))
         due += [part.next_deadline_ns(self._leaving) for part in (self._clock_out, self._click)]
@@ -241,19 +243,29 @@ class Engine:
             self._tell(self._clock_out.moved(self._leaving, turn.song_pulse + ahead, now_ns))
 
     def _taps(self, message: Message, now_ns: int) -> bool:
-        """Whether a message is one of the key or controller that taps; those are no music."""
-        if self.settings.clock_source != "tap":
-            return False
+        """Whether a message is one of the key or controller that taps; those are no music.
+
+        What was down before it was chosen to tap is music still, until it comes up.
+        """
         match message:
-            case NoteOn(pitch=pitch) if pitch == self.settings.tap_note:
-                self._tap(now_ns)
-            case NoteOff(pitch=pitch) if pitch == self.settings.tap_note:
-                pass
-            case Control(control=control, value=value) if control == self.settings.tap_control:
-                if value >= 64:
-                    self._tap(now_ns)
+            case NoteOn(channel, pitch):
+                key, is_down, may_tap = ("note", channel, pitch), True, pitch == self.settings.tap_note
+            case NoteOff(channel, pitch):
+                key, is_down, may_tap = ("note", channel, pitch), False, False
+            case Control(channel, control, value):
+                key, is_down, may_tap = ("control", channel, control), value >= 64, control == self.settings.tap_control
             case _:
                 return False
+        held = key in self._tapping
+        if is_down and not held:
+            if not may_tap or self.settings.clock_source != "tap":
+                return False
+            self._tapping.add(key)
+            self._tap(now_ns)
+        elif not held:
+            return False
+        elif not is_down:
+            self._tapping.discard(key)
         self.counters["messages_in"] += 1
         return True
 
@@ -279,8 +291,12 @@ class Engine:
         bar = self.transport.beats_per_bar * PULSES_PER_BEAT
         begin = grid_at_or_after(self._leaving.pulse_at(now_ns), bar)
         self.transport = self.transport.moved(begin, now_ns + self._advance_ns)
-        self._counted_until = begin + bar
-        self._tell(self._clock_out.count_in(begin + bar, now_ns))
+        self._count_until(begin + bar)
+        self._tell(self._clock_out.count_in(begin, begin + bar, now_ns))
+
+    def _count_until(self, pulse: int) -> None:
+        """Count until a pulse, before which the agent does not begin."""
+        self._counted_until = self._director.not_before = pulse
 
     def _send_click(self, now_ns: int) -> None:
         leaving = self._leaving
@@ -325,11 +341,12 @@ class Engine:
         channel = self._channels[Part.CHORDS]
         for pitch in self._harmonizer.ended(event.pitch):
             if self.ledger.remove(Owner.GENERATED, channel, pitch):
-                self._send(NoteOff(channel, pitch), now_ns, Part.CHORDS)
+                self._send(NoteOff(channel, pitch), now_ns)
         if isinstance(event, On) and self.settings.mode == "harmonize" and Part.CHORDS in self.settings.parts:
             for pitch in self._harmonizer.struck(event.pitch, self._chord, self.settings.harmonize_voices):
                 self.counters["notes_out"] += 1
-                self._strike(Owner.GENERATED, NoteOn(channel, pitch, event.velocity), now_ns, Part.CHORDS)
+                # No part: it was never scheduled, so it says nothing about the schedule's errors.
+                self._strike(Owner.GENERATED, NoteOn(channel, pitch, event.velocity), now_ns)
 
     def _pass_through(self, message: Message, now_ns: int) -> None:
         match message:
@@ -394,15 +411,15 @@ class Engine:
 
     # --- the agent, when its plan is late ---
 
-    def _make_do(self, request: PlanRequest) -> None:
-        """The plan has not come: the next rung of the ladder that holds fills the window."""
+    def _make_do(self, request: PlanRequest) -> bool:
+        """The plan has not come: whether what is left of the last one fills the window."""
         self.counters["plans_overdue"] += 1
         rest = self._ladder.rest(request, self.transport)
-        if rest is not None and self._planner.fill(rest):
-            self.counters["plans_repeated"] += 1
-            self._plan_notes(rest)
-        else:
-            self._effects.append(Overdue(request))
+        if rest is None or not self._planner.fill(rest):
+            return False
+        self.counters["plans_repeated"] += 1
+        self._plan_notes(rest)
+        return True
 
     def _take_stopgap(self, plan: Plan) -> None:
         try:
@@ -432,8 +449,10 @@ class Engine:
 
         What of it should have been struck before and is held comes in at the next sixteenth: the plans to come count on it.
         """
-        self._schedule.drop_starts(plan.window, first)
+        self._schedule.drop_window(plan.window, first)
         self._plan_notes(plan, first)
+        if self.settings.mode == "harmonize":
+            return
         entry = grid_at_or_after(first, PULSES_PER_BEAT // 4)
         for note in plan.notes:
             missed, left = entry - plan.window - note.onset, plan.window + note.onset + note.duration - entry
@@ -513,8 +532,10 @@ class Engine:
             transport = transport.with_tempo(settings.tempo_bpm, now_ns + self._advance_ns)
         if settings.beats_per_bar != before.beats_per_bar:
             transport = transport.with_metre(settings.beats_per_bar)
+            self._count_until(0)
         self.settings, self.transport = settings, transport
         if settings.mode != before.mode:
+            self._chord = NO_CHORD
             self._director.reset(self._listener)
             self._silence(now_ns)
         if before.thru and not settings.thru:
@@ -527,6 +548,13 @@ class Engine:
         for channel, pitch in list(self.ledger.sounding(owner)):
             if only_channel in {None, channel} and self.ledger.remove(owner, channel, pitch):
                 self._send(NoteOff(channel, pitch), now_ns)
+
+    def _release_planned(self, now_ns: int) -> None:
+        """End what was planned and sounds; what is added to notes that the player holds is not planned."""
+        for end in self._schedule.sounding(*Part):
+            self._schedule.forget(end)
+            if self.ledger.remove(Owner.GENERATED, end.channel, end.pitch):
+                self._send(NoteOff(end.channel, end.pitch), now_ns)
 
     def _release_thru(self, now_ns: int) -> None:
         """The player's notes and pedals no longer reach us: end what was passed through."""
@@ -549,7 +577,8 @@ class Engine:
         self._effects.extend(Send(now_ns, parse(data)) for data in release_all(list(self.ledger.sounding()), range(16)))
         self.ledger.clear()
         self._click.silenced()
-        self._counted_until = 0
+        self._count_until(0)
+        self._chord = NO_CHORD
         self._harmonizer.clear()
         self._director.reset(self._listener)
         self._stop_planning()

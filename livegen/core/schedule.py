@@ -28,12 +28,13 @@ class NoteStart:
 
 @dataclass(frozen=True, slots=True)
 class NoteEnd:
-    """A note that sounds since pulse `began`, to end; unless the same pitch has been struck anew since (`token` tells)."""
+    """A note that sounds since pulse `began`, to end at `ends`; unless it was struck anew or ended since (`token` tells)."""
 
     part: Part
     channel: int
     pitch: int
     began: int
+    ends: int
     token: int
 
 
@@ -78,12 +79,14 @@ class Schedule:
         token = next(self._order)
         # Taken out first, so that the order of what sounds is that of the strikes.
         self._sounding.pop((channel, pitch), None)
-        self._sounding[channel, pitch] = end = NoteEnd(part, channel, pitch, began, token)
+        self._sounding[channel, pitch] = end = NoteEnd(part, channel, pitch, began, pulse, token)
         self._push(pulse, token, end)
 
     def end_early(self, pulse: int, end: NoteEnd) -> None:
-        """Let a note that sounds end at `pulse` already."""
-        self._sounding[end.channel, end.pitch] = sooner = replace(end, token=next(self._order))
+        """Let a note that sounds end at `pulse`, if it does not end sooner."""
+        if end.ends <= pulse:
+            return
+        self._sounding[end.channel, end.pitch] = sooner = replace(end, ends=pulse, token=next(self._order))
         self._push(pulse, sooner.token, sooner)
 
     def forget(self, end: NoteEnd) -> None:
@@ -118,12 +121,10 @@ class Schedule:
         self._heap = [item for item in self._heap if isinstance(item.entry, NoteEnd) or item.entry.window <= pulse]
         heapq.heapify(self._heap)
 
-    def drop_starts(self, window: int, pulse: int) -> None:
-        """Forget the notes of one window that begin at `pulse` or later; ends of what sounds stay."""
+    def drop_window(self, window: int, pulse: int) -> None:
+        """Forget what of one window, its chord and its notes, begins at `pulse` or later; ends of what sounds stay."""
         self._heap = [
-            item
-            for item in self._heap
-            if not (isinstance(item.entry, NoteStart) and item.entry.window == window and item.pulse >= pulse)
+            item for item in self._heap if isinstance(item.entry, NoteEnd) or item.entry.window != window or item.pulse < pulse
         ]
         heapq.heapify(self._heap)
 

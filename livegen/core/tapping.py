@@ -10,8 +10,8 @@ import numpy as np
 MOST_TAPS = 8
 """The line goes through so many of the last taps: more are steadier, fewer follow sooner."""
 
-BOUNCE_NS = 150_000_000
-"""Sooner after the last, a tap is the same one again: a key that bounces, a finger that slips."""
+BOUNCE_NS = 200_000_000
+"""Sooner after the last, a tap is the same one again: no tempo is faster, and keys bounce."""
 
 LONGEST_NS = 3_000_000_000
 """Between two taps of one series; the slowest tempo's beat."""

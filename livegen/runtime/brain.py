@@ -11,6 +11,8 @@ from typing import Any
 
 from livegen.core.effects import Ask, Discard, Observe
 from livegen.core.errors import DeviceError, LivegenError
+from livegen.core.events import PULSES_PER_BEAT
+from livegen.core.plans import PlanRequest
 from livegen.devices.clock import MonotonicClock
 from livegen.generators.band import Band
 from livegen.generators.open_generator import open_generator
@@ -49,15 +51,15 @@ def brain_main(spec: BrainSpec, control: Connection) -> None:
 
     while supervised():
         try:
-            serve(call(spec.address, "brain", beat), band, beat)
+            serve(call(spec.address, "brain", beat), band, beat, clock.now_ns)
         except (DeviceError, EOFError, OSError):
             # The performer has died; its successor will be told what to remember.
             band.reset()
     shared.close()
 
 
-def serve(link: Connection, band: Band, beat: Callable[[], None]) -> None:
-    """Answer one performer until it goes.
+def serve(link: Connection, band: Band, beat: Callable[[], None], now_ns: Callable[[], int]) -> None:
+    """Answer one performer until it goes; `now_ns` is the performer's clock.
 
     Raises:
         EOFError, OSError: the performer has gone.
@@ -66,7 +68,8 @@ def serve(link: Connection, band: Band, beat: Callable[[], None]) -> None:
     while True:
         beat()
         if link.poll(HEARTBEAT_S):
-            for message in _still_wanted(_received(link)):
+            for message in _still_wanted(_received(link), now_ns()):
+                beat()
                 handle(link, band, message, beat)
 
 
@@ -78,10 +81,19 @@ def _received(link: Connection) -> list[Any]:
     return messages
 
 
-def _still_wanted(messages: list[Any]) -> list[Any]:
-    """Without the requests after which there is another: who has fallen behind catches up with the last, not with the past."""
-    asks = [message for message in messages if isinstance(message, Ask)]
-    return [message for message in messages if not isinstance(message, Ask) or message is asks[-1]]
+def _still_wanted(messages: list[Any], now_ns: int) -> list[Any]:
+    """Without requests whose windows have begun, if there is a later one: who has fallen behind does not plan the past."""
+    last = max((index for index, message in enumerate(messages) if isinstance(message, Ask)), default=-1)
+    return [
+        message
+        for index, message in enumerate(messages)
+        if index == last or not isinstance(message, Ask) or not _has_begun(message.request, now_ns)
+    ]
+
+
+def _has_begun(request: PlanRequest, now_ns: int) -> bool:
+    tick = request.tick
+    return tick.tempo_bpm is not None and now_ns > tick.time_ns + tick.lookahead * 60e9 / tick.tempo_bpm / PULSES_PER_BEAT
 
 
 def handle(link: Connection, band: Band, message: Any, beat: Callable[[], None]) -> None:

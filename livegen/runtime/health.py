@@ -60,6 +60,8 @@ COUNTED = (
     "plans_failed",
     "events_failed",
     "yields",
+    "taps",
+    "refused_counts",
     "panics",
     "messages_in",
     "sends_failed",

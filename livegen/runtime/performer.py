@@ -269,6 +269,9 @@ class Performer:
                 if not self._counters["plans_failed"] + self._counters["events_failed"]:
                     self._supervisor.post(message)
                 self._counters["events_failed" if plan_id is None else "plans_failed"] += 1
+                if plan_id is not None:
+                    self._asked_ns.pop(plan_id, None)
+                    self._engine.receive(Unplanned(plan_id), self._clock.now_ns())
             case GeneratorReady(name):
                 self._brain_ready, self._brain_name = True, name
                 self._supervisor.post(message)

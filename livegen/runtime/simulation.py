@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from fractions import Fraction
 
-from livegen.core.effects import Answered, Ask, Discard, Effect, Observe, Overdue, Send
+from livegen.core.effects import Answered, Ask, Discard, Effect, Observe, Overdue, Send, Stopgap
 from livegen.core.engine import CHANNELS, Engine
 from livegen.core.events import PULSES_PER_BEAT, Part
 from livegen.core.midi import Message, NoteOff, NoteOn
@@ -130,7 +130,7 @@ class Simulation:
                 case Ask(request) | Overdue(request):
                     plan = self._band.plan(request)
                     self._session.plans.append(plan)
-                    self._engine.receive(plan, self._clock.now_ns())
+                    self._engine.receive(plan if isinstance(effect, Ask) else Stopgap(plan), self._clock.now_ns())
                     self._perform(self._engine.tick(self._clock.now_ns()))
                 case Discard(plan_id):
                     self._band.discard(plan_id)

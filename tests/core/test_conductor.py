@@ -123,6 +123,15 @@ class TestSong:
         tick(playing, 60)
         assert note_ons(playing.sent[before:])
 
+    def test_a_phrase_that_ends_while_the_clock_is_stopped_waits_without_a_deadline(self) -> None:
+        playing = stage(mode="respond")
+        tick(playing, 30)
+        playing.receive(Realtime(STOP))
+        playing.play(72, 0.5)
+        playing.advance_to_ns(playing.now_ns + 2 * BEAT_NS)
+        deadline_ns = playing.engine.next_deadline_ns()
+        assert deadline_ns is None or deadline_ns > playing.now_ns
+
     @law
     @given(sixteenths=st.integers(0, 400), ahead=st.integers(0, 200))
     def test_it_goes_on_at_the_position_in_the_bar_that_was_sent(self, sixteenths: int, ahead: int) -> None:

@@ -207,6 +207,9 @@ class AnyPerformance(RuleBasedStateMachine):
     def teardown(self) -> None:
         """Every note of the agent ends of itself; the end of the run ends the player's."""
         if hasattr(self, "stage"):
+            if self.stage.engine.settings.mode == "harmonize":
+                # What is added to the player's notes ends with them.
+                self.stage.receive(InputLost())
             self.stage.advance(60)
             assert not list(self.stage.ledger.sounding(Owner.GENERATED))
             self.stage.close()

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from support.laws import chord_symbols, law, pitches
 from support.stage import BEAT, CHORDS, PLAYER, Stage, messages, note_ons, plan_for, settings_with
 
-from livegen.core.effects import InputLost, Panic
+from livegen.core.effects import GeneratorLost, InputLost, Panic
 from livegen.core.events import Note, Part
 from livegen.core.harmonizer import MOST_VOICES, Harmonizer, harmonies
 from livegen.core.harmony import NO_CHORD, ChordSymbol
@@ -115,6 +115,15 @@ class TestOnStage:
         end(playing)
         assert not playing.wire.sounding
         assert not playing.release(72)
+
+    def test_a_generator_that_dies_takes_nothing_of_it_away(self, in_f: Stage) -> None:
+        in_f.press(72)
+        assert not in_f.receive(GeneratorLost())
+        assert in_f.wire.sounding
+
+    def test_after_a_panic_the_chord_is_forgotten(self, in_f: Stage) -> None:
+        in_f.receive(Panic())
+        assert messages(in_f.press(72)) == [NoteOn(CHORDS, 60, 80)]
 
     def test_played_through_notes_come_first(self) -> None:
         playing = stage(thru=True)

@@ -50,6 +50,13 @@ def overdue(stage: Stage, window: int) -> PlanRequest:
     return stage.overdue[-1]
 
 
+def overdue_just_before(stage: Stage, window: int) -> PlanRequest:
+    """Goes on until the fallback is asked for this window, which has not begun."""
+    to_beat(stage, window / BEAT - 0.005)
+    assert stage.overdue[-1].window == window
+    return stage.overdue[-1]
+
+
 def test_what_was_in_time_comes_from_the_brain(stage: Stage) -> None:
     assert stage.engine.plans_from() == "brain"
 
@@ -100,6 +107,15 @@ def test_without_a_brain_the_ladder_begins_at_once(stage: Stage) -> None:
     assert stage.engine.plans_from() == "last plan"
 
 
+def test_silence_at_the_bar_lengthens_nothing(stage: Stage) -> None:
+    request = overdue(stage, 6 * BEAT)
+    stage.receive(Stopgap(plan_for(request, [replace(LOW, duration=30)])))
+    request = overdue(stage, 7 * BEAT)
+    stage.receive(Unplanned(request.plan_id))
+    to_beat(stage, 7.5)
+    assert not {pitch for channel, pitch in stage.wire.sounding if channel != CHORDS}
+
+
 def test_a_lead_has_no_rest_of_a_plan() -> None:
     stage = Stage()
     stage.play(60, 0.25)
@@ -133,6 +149,22 @@ class TestReplacing:
         # C is in both chords, and rings on.
         assert struck(sent, stage) == [(6 * BEAT + 6, Part.CHORDS, pitch) for pitch in (64, 67)]
         assert NoteOff(CHORDS, 65) in [item.message for item in sent]
+
+    def test_a_chord_of_the_fallback_is_forgotten_with_its_notes(self, stage: Stage) -> None:
+        request = overdue_just_before(stage, 6 * BEAT)
+        stage.receive(Stopgap(replace(plan_for(request, []), chord=ChordSymbol(6))))
+        stage.receive(replace(plan_for(request, []), chord=C))
+        to_beat(stage, 6.5)
+        assert {pitch for channel, pitch in stage.wire.sounding if channel == CHORDS} == {60, 64, 67}
+
+    def test_the_agent_strikes_nothing_of_its_own_where_it_harmonizes(self) -> None:
+        stage = Stage(settings_with(mode="harmonize"))
+        stage.advance(0.1)
+        stage.press(72)
+        request = overdue(stage, BEAT)
+        stage.receive(Stopgap(replace(plan_for(request, [LOW]), chord=F)))
+        stage.receive(replace(plan_for(request, TRIAD), chord=C))
+        assert not struck(to_beat(stage, 1.9), stage)
 
     def test_a_window_that_is_over_is_not_replaced(self, stage: Stage) -> None:
         request = overdue(stage, 6 * BEAT)

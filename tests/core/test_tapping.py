@@ -10,7 +10,7 @@ from support.laws import law
 from support.stage import PLAYER, Stage, note_ons, settings_with
 
 from livegen.core.effects import Tap
-from livegen.core.midi import Control, NoteOff, NoteOn
+from livegen.core.midi import Control, Message, NoteOff, NoteOn
 from livegen.core.tapping import BOUNCE_NS, LONGEST_NS, MOST_TAPS, Tapping
 
 KEY, PEDAL = 24, 66
@@ -117,12 +117,46 @@ class TestOnStage:
         assert not stage.observed
         assert not stage.sent
 
+    @pytest.mark.parametrize(("down", "up"), [
+        (NoteOn(PLAYER, KEY, 90), NoteOff(PLAYER, KEY)), (Control(PLAYER, 64, 127), Control(PLAYER, 64, 0)),
+    ])  # fmt: skip
+    def test_what_was_down_before_it_could_tap_comes_up_as_music(self, down: Message, up: Message) -> None:
+        stage = self.playing(thru=True)
+        stage.change(clock__source="internal", tap__control=64)
+        stage.receive(down)
+        stage.change(clock__source="tap")
+        stage.receive(up)
+        assert not stage.wire.sounding
+        assert not stage.wire.pedals
+        assert stage.engine.counters["taps"] == 0
+
+    def test_what_has_tapped_comes_up_as_a_tap_whoever_gives_the_beat_by_then(self) -> None:
+        stage = self.playing(thru=True)
+        stage.receive(NoteOn(PLAYER, KEY, 90))
+        stage.change(clock__source="internal")
+        stage.receive(NoteOff(PLAYER, KEY))
+        assert not stage.sent
+
+    def test_a_controller_taps_as_it_gets_there_and_not_while_it_stays(self) -> None:
+        stage = self.playing()
+        for value in (10, 63, 64, 90, 127, 100, 64, 20, 80):
+            stage.receive(Control(PLAYER, PEDAL, value))
+        assert stage.engine.counters["taps"] == 2
+
     def test_the_key_is_music_while_somebody_else_gives_the_beat(self) -> None:
         stage = self.playing(thru=True)
         stage.change(clock__source="internal")
         stage.receive(NoteOn(PLAYER, KEY, 90))
         assert note_ons(stage.sent)
         assert stage.observed
+
+    def test_taps_as_fast_as_music_goes_are_followed_and_no_faster(self) -> None:
+        stage = self.playing()
+        for _ in range(60):
+            stage.advance_to_ns(stage.now_ns + 160_000_000)
+            stage.receive(Tap())
+        stage.advance(64)
+        assert stage.engine.next_deadline_ns() is None
 
     def test_a_tap_is_nothing_while_somebody_else_gives_the_beat(self) -> None:
         stage = self.playing()
