@@ -127,9 +127,9 @@ class _Grid:
                 kinds[kind] = np.maximum(kinds[kind], bump)
         self.marks = marked / self.rate
         chord = (chord + fitted.CHORD_FLOOR) ** fitted.CHORD_WEIGHT
-        turned = self.starts[self.tempo] + (self.frame + np.arange(_CHORD_NS // _FRAME_NS + 1)[:, np.newaxis]) % self.period.astype(
-            np.int64
-        )
+        turned = self.starts[self.tempo] + (
+            self.frame + np.arange(_CHORD_NS // _FRAME_NS + 1)[:, np.newaxis]
+        ) % self.period.astype(np.int64)
         self.chord = chord[turned]
         self.first_place = np.exp(np.array(fitted.FIRST_PLACE))[np.argmax(kinds, axis=0)]
         summed = np.concatenate([np.zeros((shape[0], 1)), np.cumsum(self.rate, axis=1)], axis=1)
@@ -151,9 +151,7 @@ class _Grid:
         drift = near(0.0)
         drift /= drift.sum(axis=1, keepdims=True)
         self.drift = drift + fitted.OCTAVE * (near(math.log(2)) + near(-math.log(2))) + fitted.JUMP * liking
-        self.first = (
-            self.first_pattern[self.tempo].T * (liking[self.tempo] * self.first_place) * self.rate
-        )
+        self.first = self.first_pattern[self.tempo].T * (liking[self.tempo] * self.first_place) * self.rate
         self.near = (np.abs(apart) < _NEAR).astype(np.float64)
         self.grow = np.exp(self.growth)
 

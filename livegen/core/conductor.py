@@ -1,4 +1,4 @@
-"""Who gives the beat: our own tempo, a MIDI clock that comes in, or a foot that taps.
+"""Who gives the beat: our own tempo, a MIDI clock that comes in, a foot that taps, or the player's own notes.
 
 Positions are pulses of the performance, which never go back: where a song begins again, its bar lines are moved to a later
 place of the performance instead. So nothing is ever played twice.
@@ -9,13 +9,14 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
+from livegen.core.beat_tracking import BeatTracker
 from livegen.core.clock_in import ClockIn
 from livegen.core.events import PULSES_PER_BEAT
-from livegen.core.midi import CLOCK, CONTINUE, START, STOP, Realtime, SongPosition
+from livegen.core.midi import CLOCK, CONTINUE, START, STOP, NoteOn, Realtime, SongPosition
 from livegen.core.tapping import BeatLine, Tapping
 from livegen.core.transport import MAX_BPM, MIN_BPM, Transport, grid_at_or_after
 
-ClockState = Literal["internal", "waiting", "locked", "free-wheel", "stopped"]
+ClockState = Literal["internal", "waiting", "locked", "free-wheel", "stopped", "no beat"]
 
 PULSES_PER_SIXTEENTH = PULSES_PER_BEAT // 4
 
@@ -51,7 +52,8 @@ class Turn:
 class Conductor:
     """Follows what gives the beat. Single-threaded; owned by the engine, which holds the transport.
 
-    A MIDI clock says where in the bar it is. A foot only says when a beat is: ours that is nearest becomes that one.
+    A MIDI clock says where in the bar it is. A foot or the player's notes only say when a beat is: ours that is nearest becomes
+    that one.
 
     Attributes:
         running: whether music is wanted: not while a clock has said stop.
@@ -71,19 +73,25 @@ class Conductor:
         """The pulse of the performance at which the song's position is 0."""
         self._tapping: Tapping | None = None
         """None unless taps rule."""
+        self._tracker: BeatTracker | None = None
+        """None unless the player's notes rule."""
         self._beats: BeatLine | None = None
-        """The beats that were tapped."""
+        """The beats that were tapped, or found in the notes."""
+        self._goes_on = False
+        """There was music when the source was chosen."""
         self._steer_ns: int | None = None
         """When the tempo is to be bent anew; None where it is right."""
 
-    def select(self, source: str, transport: Transport, tempo_bpm: float, now_ns: int) -> Transport:
+    def select(self, source: str, transport: Transport, tempo_bpm: float, now_ns: int, *, goes_on: bool = False) -> Transport:
         """Follow another source from now on, one of `parameters.CLOCK_SOURCES`; the position stays.
 
-        The tempo is `tempo_bpm` until the source has one.
+        The tempo is `tempo_bpm` until the source has one. Music that `goes_on` has its beat; else it may have to wait for one.
         """
+        self._goes_on = goes_on
         self.running = True
         self._clock = ClockIn() if source == "midi" else None
         self._tapping = Tapping() if source == "tap" else None
+        self._tracker = BeatTracker() if source == "follow" else None
         self._placed = self._begins = False
         self._song_pulse = self._song_from = 0
         self._beats = self._steer_ns = None
@@ -94,6 +102,11 @@ class Conductor:
         """Whether the tempo is another's and not ours."""
         return self._placed or self._beats is not None
 
+    @property
+    def has_beat(self) -> bool:
+        """Whether anybody knows a beat to play to: not before one has been found in the player's notes, unless there was music."""
+        return self._tracker is None or self._beats is not None or self._goes_on
+
     def tempo_bpm(self, transport: Transport) -> float:
         """How fast the music is, without what it is bent by."""
         clock_line = self._clock.line if self._clock is not None else None
@@ -102,6 +115,9 @@ class Conductor:
 
     def state(self, now_ns: int) -> ClockState:
         """In a word: "waiting" for the first tick or taps at our own tempo, "free-wheel" where the ticks have ceased."""
+        if self._tracker is not None:
+            found = self._tracker.line(now_ns)
+            return "locked" if found is not None and found.is_beat else "no beat"
         if self._tapping is not None:
             return "waiting" if self._beats is None else "locked"
         if self._clock is None:
@@ -124,6 +140,24 @@ class Conductor:
         self._tapping.receive(now_ns)
         self._beats = self._tapping.line
         return self._steer(transport, now_ns)
+
+    def heard(self, note: NoteOn, transport: Transport, now_ns: int) -> Transport:
+        """The player strikes a key; unless the player's notes rule it changes nothing."""
+        if self._tracker is None:
+            return transport
+        self._tracker.receive(now_ns, note.pitch, note.velocity)
+        found = self._tracker.line(now_ns)
+        if found is not None and found.is_beat:
+            # Where there is none, the last that was known goes on.
+            self._beats = BeatLine(found.beat_ns, found.period_ns)
+        return self._steer(transport, now_ns)
+
+    def confidence(self, now_ns: int) -> float:
+        """How sure it is of the beat in the player's notes, 0..1; 1 where they are not asked."""
+        if self._tracker is None:
+            return 1.0
+        found = self._tracker.line(now_ns)
+        return 0.0 if found is None else found.confidence
 
     def update(self, transport: Transport, now_ns: int) -> Transport:
         """Bend the tempo anew, if that is due."""

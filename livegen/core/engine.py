@@ -59,6 +59,9 @@ MOST_ADVANCE_NS = 500_000_000
 LONGEST_PULSES = DURATIONS[-1]
 """No note of the agent sounds longer, whatever its plan says."""
 
+BEAT_MODES = frozenset({"accompany", "harmonize"})
+"""Modes in which there is nothing to be planned before somebody knows the beat."""
+
 HELD = frozenset({Part.CHORDS, Part.BASS})
 """Parts whose notes may come in late, where there is enough left of them."""
 
@@ -160,7 +163,7 @@ class Engine:
             self._catch_up(now_ns)
         self._planner.begun(self._played_until)
         had_stint, stint = self._director.stint, None
-        if self._conductor.running:
+        if self._may_plan:
             stint = self._director.update(self._listener, self.settings, self.transport, now_ns)
         if stint is None and had_stint is not None:
             self._stop_planning()
@@ -181,7 +184,7 @@ class Engine:
     def next_deadline_ns(self) -> int | None:
         """When `tick` has something to do although nothing is received; None if only the player can move things."""
         due = [self._planner.next_deadline_ns(self._director.stint, self.settings, self._leaving)]
-        if self._conductor.running:
+        if self._may_plan:
             due.append(self._director.next_deadline_ns(self._listener, self.settings, self.transport))
         if (pulse := self._schedule.next_pulse) is not None:
             due.append(self._leaving.ns_at(pulse))
@@ -227,6 +230,15 @@ class Engine:
     def clock_state(self, now_ns: int) -> ClockState:
         """What gives the beat, in a word."""
         return self._conductor.state(now_ns)
+
+    @property
+    def _may_plan(self) -> bool:
+        """Whether music is wanted, and a beat known where there is no music without."""
+        return self._conductor.running and (self._conductor.has_beat or self.settings.mode not in BEAT_MODES)
+
+    def beat_confidence(self, now_ns: int) -> float:
+        """How sure it is of the beat, 0..1."""
+        return self._conductor.confidence(now_ns)
 
     def _conduct(self, message: Realtime | SongPosition, now_ns: int) -> None:
         """A clock speaks."""
@@ -325,6 +337,9 @@ class Engine:
         self.counters["messages_in"] += 1
         if isinstance(message, NoteOn) and self.settings.mode == "respond":
             self._yield(now_ns)
+        if isinstance(message, NoteOn) and self.settings.clock_source == "follow":
+            self._catch_up(now_ns)
+            self.transport = self._conductor.heard(message, self.transport, now_ns)
         events = self._listener.receive(message, now_ns, self.transport)
         # First what is heard, then what is remembered: the one is waited for.
         if self.settings.thru:
@@ -526,7 +541,8 @@ class Engine:
             if self._conductor.follows and settings.tempo_bpm == before.tempo_bpm:
                 # The music goes on as fast as it was, whoever said how fast that is.
                 settings, _ = settings.with_changes({"tempo/bpm": round(self._conductor.tempo_bpm(transport), 2)})
-            transport = self._conductor.select(settings.clock_source, transport, settings.tempo_bpm, now_ns)
+            goes_on = self._director.stint is not None
+            transport = self._conductor.select(settings.clock_source, transport, settings.tempo_bpm, now_ns, goes_on=goes_on)
         elif settings.tempo_bpm != before.tempo_bpm and not self._conductor.follows:
             # What has been sent will still be heard at the old tempo.
             transport = transport.with_tempo(settings.tempo_bpm, now_ns + self._advance_ns)

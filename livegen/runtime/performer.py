@@ -428,6 +428,7 @@ class Performer:
             ("brain", self._brain_name),
             ("mode", self._engine.settings.mode),
             ("clock/state", self._engine.clock_state(self._clock.now_ns())),
+            ("clock/confidence", round(self._engine.beat_confidence(self._clock.now_ns()), 2)),
             ("clock/tempo_bpm", round(float(self._engine.transport.tempo_bpm), 2)),
             ("lookahead/now_ms", round(self._engine.lookahead_ns / 1e6, 1)),
             ("lookahead/plans_take_ms", round(self._plan_time.fitting_ns() / 1e6, 1)),

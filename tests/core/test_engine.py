@@ -64,7 +64,9 @@ changes = st.one_of(
     st.fixed_dictionaries({"part/lead": st.booleans(), "part/bass": st.booleans()}),
     st.fixed_dictionaries({"beats_per_bar": st.integers(1, 12)}),
     st.fixed_dictionaries({"click": st.booleans(), "click/channel": st.integers(1, 16)}),
-    st.fixed_dictionaries({"clock/source": st.sampled_from(["internal", "midi", "tap"]), "clock/send": st.booleans()}),
+    st.fixed_dictionaries(
+        {"clock/source": st.sampled_from(["internal", "midi", "tap", "follow"]), "clock/send": st.booleans()}
+    ),
 )
 advances_ms = st.sampled_from([0, 0, 7, 150, 500])
 clock_messages = st.sampled_from(

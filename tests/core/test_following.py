@@ -1,0 +1,124 @@
+"""The performance follows what is played, and any change of who gives the beat leaves one beat and no hung note."""
+
+from __future__ import annotations
+
+from itertools import pairwise
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from support.stage import BEAT, Stage, note_ons, settings_with
+
+from livegen.core.effects import Tap
+from livegen.core.events import Note, Part
+from livegen.core.midi import CLOCK, NoteOn, Realtime
+from livegen.core.parameters import CLOCK_SOURCES
+from livegen.generators.band import Band
+from livegen.generators.scripted import ScriptedGenerator
+
+TUNE = [
+    (0, 60),
+    (12, 64),
+    (24, 67),
+    (48, 65),
+    (60, 64),
+    (72, 62),
+    (96, 64),
+    (108, 65),
+    (120, 67),
+    (132, 65),
+    (144, 64),
+    (168, 60),
+]
+"""Pulse and pitch, two bars of four."""
+TUNE_PULSES = 192
+
+
+def play(stage: Stage, tempo_bpm: float, bars: int, jitter_ns: int = 0) -> list[int]:
+    """The tune at a tempo; when its beats were, in ns."""
+    rng = np.random.default_rng(1)
+    begin_ns, pulse_ns = stage.now_ns + 100_000_000, 60e9 / tempo_bpm / BEAT
+    for turn in range(bars // 2):
+        for pulse, pitch in TUNE:
+            off_ns = rng.uniform(-jitter_ns, jitter_ns)
+            stage.advance_to_ns(max(stage.now_ns + 1, begin_ns + round((turn * TUNE_PULSES + pulse) * pulse_ns + off_ns)))
+            stage.press(pitch)
+            stage.release(pitch)
+    return [begin_ns + round(beat * BEAT * pulse_ns) for beat in range(bars * 4)]
+
+
+@pytest.mark.parametrize("tempo_bpm", [76, 97, 120, 138])
+def test_our_beats_come_to_lie_on_the_players(tempo_bpm: float) -> None:
+    stage = Stage(settings_with(clock__source="follow", tempo__bpm=110))
+    beats = play(stage, tempo_bpm, 12, jitter_ns=15_000_000)
+    assert stage.engine.clock_state(stage.now_ns) == "locked"
+    assert float(stage.engine.transport.tempo_bpm) == pytest.approx(tempo_bpm, rel=0.06)
+    assert 0 < stage.engine.beat_confidence(stage.now_ns) <= 1
+    off = (stage.engine.transport.pulse_at(beats[-1]) + BEAT / 2) % BEAT - BEAT / 2
+    assert abs(off) * 60e9 / tempo_bpm / BEAT < 70_000_000
+
+
+def test_before_there_is_a_beat_nobody_accompanies() -> None:
+    band = Band(ScriptedGenerator(lambda *_: [Note(Part.CHORDS, 0, 60, 12, 80)]))
+    stage = Stage(settings_with(clock__source="follow", mode="accompany"), band)
+    assert stage.engine.clock_state(stage.now_ns) == "no beat"
+    stage.press(60)
+    stage.advance(4)
+    assert not note_ons(stage.sent)
+    play(stage, 120, 8)
+    assert note_ons(stage.sent)
+
+
+def test_in_silence_the_tempo_that_was_found_goes_on() -> None:
+    stage = Stage(settings_with(clock__source="follow"))
+    play(stage, 97, 12)
+    stage.advance(32)
+    assert stage.engine.clock_state(stage.now_ns) == "no beat"
+    assert float(stage.engine.transport.tempo_bpm) == pytest.approx(97, rel=0.04)
+    assert stage.engine.next_deadline_ns() is None
+
+
+def test_music_that_goes_on_does_not_wait_for_a_beat() -> None:
+    band = Band(ScriptedGenerator(lambda *_: [Note(Part.CHORDS, 0, 60, 12, 80)]))
+    stage = Stage(settings_with(mode="accompany"), band)
+    stage.press(60)
+    stage.advance(4)
+    stage.change(clock__source="follow")
+    assert note_ons(stage.advance(4))
+
+
+class TestSwitching:
+    @settings(deadline=None, max_examples=12)
+    @given(
+        sources=st.lists(st.sampled_from(CLOCK_SOURCES), min_size=1, max_size=5),
+        tempi=st.lists(st.sampled_from([70, 96, 120, 150]), min_size=6, max_size=6),
+    )
+    def test_there_is_one_beat_whoever_gives_it(self, sources: list[str], tempi: list[int]) -> None:
+        """A band that strikes each half beat while sources come and go, each with a tempo and a beat of its own: positions only
+        rise, every pulse is ticked once to those who follow us, every half beat is struck once, and nothing is left sounding.
+        """
+        notes = [Note(Part.CHORDS, onset, 60, 6, 80) for onset in (0, 12)]
+        stage = Stage(settings_with(mode="accompany", clock__send=True), Band(ScriptedGenerator(lambda *_: notes)))
+        stage.press(60)
+        last = 0.0
+        for source, tempo in zip(("internal", *sources), tempi, strict=False):
+            stage.change(clock__source=source)
+            for step in range(4 * BEAT):
+                stage.advance_to_ns(stage.now_ns + round(60e9 / tempo / BEAT))
+                if source == "midi":
+                    stage.receive(Realtime(CLOCK))
+                elif step % BEAT == 0 and source == "tap":
+                    stage.receive(Tap())
+                elif step % 12 == 0 and source == "follow":
+                    stage.press(60 + step % 7)
+                    stage.release(60 + step % 7)
+                assert stage.pulse >= last
+                last = stage.pulse
+        ticks = [item for item in stage.sent if item.message == Realtime(CLOCK)]
+        assert abs(len(ticks) - stage.pulse) <= 2
+        times = [item.due_ns for item in stage.sent if item.part is Part.CHORDS and isinstance(item.message, NoteOn)]
+        assert all(later - earlier > 60_000_000 for earlier, later in pairwise(times))
+        assert len(times) >= stage.pulse / 12 - 4
+        stage.release(60)
+        stage.close()
