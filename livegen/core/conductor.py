@@ -104,7 +104,7 @@ class Conductor:
 
     @property
     def has_beat(self) -> bool:
-        """Whether anybody knows a beat to play to: not before one has been found in the player's notes, unless there was music."""
+        """Whether anybody knows a beat to play to: not before one is found in the player's notes, unless there was music."""
         return self._tracker is None or self._beats is not None or self._goes_on
 
     def tempo_bpm(self, transport: Transport) -> float:

@@ -33,7 +33,7 @@ MORE, FEWER = 2.5, 1.5
 """Nats that a strike gains at density 1, and loses at -1. It takes more to bring out what a model was not about to do."""
 
 DOUBT = 0.03
-"""Share of the chance that goes to what the knob asks for, at density 1 or -1, whatever the network says."""
+"""Share of the chance that goes to an end at density -1, and 1.5 times that to each part at 1, whatever the network says."""
 
 GRID: dict[int, float] = {0: 0.5, PULSES_PER_BEAT // 4: 0.25, PULSES_PER_BEAT // 2: 0.5, 3 * PULSES_PER_BEAT // 4: 0.25}
 """Where in the beat a doubted strike falls, in pulses, and how much of the share each part has there."""

@@ -45,7 +45,7 @@ def chord_tones() -> npt.NDArray[np.float32]:
     return table
 
 
-class Chooser(nn.Module):
+class _Member(nn.Module):
     """Three layers, the same for each root."""
 
     def __init__(self, width: int, dropout: float) -> None:
@@ -64,14 +64,14 @@ class Chooser(nn.Module):
 
 
 class ChordNet(nn.Module):
-    """Several choosers that were taught apart from each other, and agree: their logits are averaged."""
+    """Several choosers that were taught apart from each other, whose logits are averaged."""
 
     turns: Tensor
 
     def __init__(self, width: int = 256, dropout: float = 0.2, members: int = 1) -> None:
         super().__init__()
         self.width = width
-        self.members = nn.ModuleList(Chooser(width, dropout) for _ in range(members))
+        self.members = nn.ModuleList(_Member(width, dropout) for _ in range(members))
         turns = (torch.arange(12).unsqueeze(1) + torch.arange(12)) % 12
         self.register_buffer("turns", turns, persistent=False)  # [12 roots, 12]
 

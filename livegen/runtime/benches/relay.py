@@ -10,7 +10,6 @@ from multiprocessing.connection import Connection
 
 from livegen.core.errors import DeviceError, LivegenError
 from livegen.core.midi import NoteOff, NoteOn, parse
-from livegen.core.parameters import MODES as PLAYING
 from livegen.core.parameters import Value
 from livegen.devices.clock import MonotonicClock
 from livegen.devices.memory import memory_cable
@@ -27,7 +26,7 @@ NAMES = ("relay in", "relay out")
 
 MODES: dict[str, dict[str, Value]] = {
     "thru": {"mode": "listen", "thru": True},
-    **({"harmonize": {"mode": "harmonize"}} if "harmonize" in PLAYING else {}),
+    "harmonize": {"mode": "harmonize"},
 }
 """Which notes are measured, and the parameters that make livegen play them: your own played through, or those added to them."""
 
