@@ -1,7 +1,7 @@
 """Tempo and beat from what a player plays: where the next beat will be, and how sure that is.
 
-A beat is a pattern of strikes on a grid of pulses, one of a few, and passes at a tempo that drifts from beat to beat. What is not
-known, the tempo, the place in the beat and the pattern, is kept as one probability over a grid of all three (a bar-pointer
+A beat is a pattern of strikes on a grid of pulses, one of a few, and passes at a tempo that drifts from beat to beat. What is
+not known, the tempo, the place in the beat and the pattern, is kept as one probability over a grid of all three (a bar-pointer
 model; Whiteley, Cemgil and Godsill, 2006; the grid after Krebs, Böck and Widmer, 2015). Notes sharpen it where they come, and
 silences where none come. So it moves from strike to strike, never frame by frame.
 
@@ -12,41 +12,26 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from functools import cache
 
 import numpy as np
-import numpy.typing as npt
 
-from livegen.core import beat_statistics as fitted
-from livegen.core.events import PULSES_PER_BEAT
-
-Floats = npt.NDArray[np.float64]
+from livegen.core.beat_grid import PERIODS, Floats, knowledge
+from livegen.core.strikes import FRAME_NS, TOGETHER, Strikes
 
 FORGOTTEN_NS = 6_000_000_000
 """After so long without a note there is no beat, and the next note begins anew."""
 
-_FRAME_NS = 20_000_000
-_PERIODS = np.unique(np.round(np.geomspace(12.5, 75, 42)).astype(np.int64))
-"""Frames a beat: 240 to 40 beats a minute."""
-_CHORD_NS = 70_000_000
-"""Notes as near as this to the first one are a strike together."""
-_LEAD_PULSES = 2.0
-"""So long before the beat its pattern begins to count, since strikes may be early."""
-_LOW_SEMITONES, _LEAP_SEMITONES, _LOUDER = 4, 5, 1.06
-_LEARNING = 0.15
-"""Of what is usual in a strike."""
-_FREE_SPREAD = 0.6
-"""Of the logarithm of the times between strikes where there is no beat."""
+_FREE_S, _FREE_SPREAD, _FREE_LEARNING = 0.35, 0.6, 0.1
+"""Where there is no beat: usual time between strikes at first, spread of its logarithm, and how fast what is usual changes."""
 _EVIDENCE_KEPT = 0.95
-_NEAR = 0.08
-"""Periods whose logarithms differ by less agree."""
+"""From strike to strike."""
 _AGREE_NS = 50_000_000
-"""So do beats that are as near as this."""
+"""Beats as near as this agree."""
 _BINS = 48
+"""Of a beat, when most of the mass is looked for."""
+_TRIED = (0, 3, 6, 9)
+"""Places in the order of the tempi at which it is looked for."""
 _SURE = 0.5
-
-LOW, BIG, LEAP, LOUD = range(4)
-"""Marks of a strike: lower than usual, of more notes, far from the last one's top note, louder."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,7 +41,7 @@ class BeatLine:
     Attributes:
         beat_ns: time of a beat, near the last note.
         period_ns: from a beat to the next.
-        confidence: 0..1, the share of the belief that agrees on tempo and beat.
+        confidence: 0..1.
         is_beat: whether there is a beat at all; if not, tempo and beat are guesses.
     """
 
@@ -78,245 +63,93 @@ class BeatLine:
         return beat_ns
 
 
-class _Grid:
-    """What is known before a note is heard: how likely each state strikes, and which follows which.
-
-    A state is a tempo and a frame of the beat, [states], the frames of one tempo after those of another; with a pattern,
-    [patterns, states].
-    """
-
-    def __init__(self) -> None:
-        self.starts = np.concatenate([[0], np.cumsum(_PERIODS)[:-1]])
-        self.tempo = np.repeat(np.arange(len(_PERIODS)), _PERIODS)
-        self.period = np.repeat(_PERIODS, _PERIODS).astype(np.float64)
-        self.frame = np.arange(len(self.tempo)) - self.starts[self.tempo]
-        pulse = self.frame / self.period * PULSES_PER_BEAT - _LEAD_PULSES
-        self.until = (-pulse / PULSES_PER_BEAT) % 1.0
-        self._patterns()
-        self._places(pulse)
-        self._tempi()
-
-    def _patterns(self) -> None:
-        """Chances of patterns that follow each other, by tempo, [tempi, patterns, patterns]."""
-        at = np.log(60e9 / _FRAME_NS / _PERIODS)
-        knots = np.log(np.array(fitted.TEMPI_BPM))
-        self.by_tempo = np.array([np.interp(at, knots, row) for row in np.eye(len(knots))]).T
-        liking = self.by_tempo @ fitted.PATTERN_BY_TEMPO
-        follow = np.exp(fitted.TRANSITIONS + liking[:, np.newaxis, :])
-        self.follow = follow / follow.sum(axis=2, keepdims=True)
-        self.growth = self.by_tempo @ fitted.GROWTH
-        first = np.exp(fitted.FIRST_PATTERN + liking)
-        self.first_pattern = first / first.sum(axis=1, keepdims=True)
-
-    def _places(self, pulse: Floats) -> None:
-        spread = fitted.SPREAD_NS / _FRAME_NS
-        strike = -np.log1p(-fitted.STRIKES)
-        later = -np.log1p(-np.einsum("tkl,lp->tkp", self.follow, fitted.STRIKES))
-        shape = (len(strike), len(self.tempo))
-        self.rate = np.full(shape, fitted.STRAY * _FRAME_NS / 1e9)
-        marked = np.full((4, *shape), fitted.STRAY * _FRAME_NS / 1e9)
-        chord, kinds = np.zeros(shape[1]), np.zeros((len(fitted.FIRST_PLACE), shape[1]))
-        for turn in (0, 1):
-            for index, (place, kind) in enumerate(zip(fitted.PLACES, fitted.KINDS, strict=True)):
-                off = (pulse / PULSES_PER_BEAT - place / PULSES_PER_BEAT - turn) * self.period
-                bump = np.exp(-0.5 * (off / spread) ** 2) / (spread * math.sqrt(2 * math.pi))
-                amount = later[self.tempo, :, index].T if turn else strike[:, index, np.newaxis]
-                self.rate += amount * bump
-                marked += amount * bump * np.exp(fitted.MARKS[:, kind].T[:, :, np.newaxis])
-                chord = np.maximum(chord, bump * (spread * math.sqrt(2 * math.pi)) * fitted.CHORDS[kind])
-                kinds[kind] = np.maximum(kinds[kind], bump)
-        self.marks = marked / self.rate
-        chord = (chord + fitted.CHORD_FLOOR) ** fitted.CHORD_WEIGHT
-        turned = self.starts[self.tempo] + (
-            self.frame + np.arange(_CHORD_NS // _FRAME_NS + 1)[:, np.newaxis]
-        ) % self.period.astype(np.int64)
-        self.chord = chord[turned]
-        self.first_place = np.exp(np.array(fitted.FIRST_PLACE))[np.argmax(kinds, axis=0)]
-        summed = np.concatenate([np.zeros((shape[0], 1)), np.cumsum(self.rate, axis=1)], axis=1)
-        before = summed[:, self.starts]
-        passed = summed[:, :-1] - before[:, self.tempo]
-        self.charge, self.discharge = np.exp(passed), np.exp(-passed)
-        self.whole = np.exp(before - summed[:, self.starts + _PERIODS])
-
-    def _tempi(self) -> None:
-        logs = np.log(_PERIODS)
-        apart = logs[:, np.newaxis] - logs
-        liking = np.exp(self.by_tempo @ fitted.TEMPO)
-        liking /= liking.sum()
-
-        def near(middle: float) -> Floats:
-            bell: Floats = np.exp(-0.5 * ((apart - middle) / fitted.DRIFT) ** 2)
-            return bell / np.maximum(bell.sum(axis=1, keepdims=True), 1.0)
-
-        drift = near(0.0)
-        drift /= drift.sum(axis=1, keepdims=True)
-        self.drift = drift + fitted.OCTAVE * (near(math.log(2)) + near(-math.log(2))) + fitted.JUMP * liking
-        self.first = self.first_pattern[self.tempo].T * (liking[self.tempo] * self.first_place) * self.rate
-        self.near = (np.abs(apart) < _NEAR).astype(np.float64)
-        self.grow = np.exp(self.growth)
-
-
-@cache
-def _grid() -> _Grid:
-    return _Grid()
-
-
-class _Strike:
-    """Notes that sound together, and what they are like against those before. Owned by the tracker."""
-
-    def __init__(self) -> None:
-        self._usual: tuple[float, float, float] | None = None
-        self._top: int | None = None
-        self._notes: list[tuple[int, int]] = []
-
-    def begin(self, pitch: int, velocity: int) -> None:
-        """A new strike; what is usual takes in the last one."""
-        if self._notes:
-            now = self._now()
-            usual = self._usual or now
-            self._usual = tuple(was + _LEARNING * (value - was) for was, value in zip(usual, now, strict=True))  # type: ignore[assignment]
-            self._top = max(note for note, _ in self._notes)
-        self._notes = [(pitch, velocity)]
-
-    def add(self, pitch: int, velocity: int) -> None:
-        """A further note of it."""
-        self._notes.append((pitch, velocity))
-
-    def _now(self) -> tuple[float, float, float]:
-        return min(pitch for pitch, _ in self._notes), len(self._notes), max(velocity for _, velocity in self._notes)
-
-    def marks(self) -> list[int]:
-        """Which marks it has so far; the first has none."""
-        if self._usual is None or self._top is None:
-            return []
-        (low, count, loud), (usual_low, usual_count, usual_loud) = self._now(), self._usual
-        found = (
-            low < usual_low - _LOW_SEMITONES,
-            count > usual_count + 0.5,
-            abs(max(pitch for pitch, _ in self._notes) - self._top) >= _LEAP_SEMITONES,
-            loud > usual_loud * _LOUDER + 0.5,
-        )
-        return [mark for mark, has in enumerate(found) if has]
-
-
 class BeatTracker:
-    """Hears one player's notes and says where the beat is. Single-threaded, never blocks; a note costs less than a millisecond."""
+    """Hears one player's notes and says where the beat is. Single-threaded, never blocks; a note costs under a millisecond."""
 
     def __init__(self) -> None:
-        self._grid = _grid()
-        self._mass: Floats | None = None
-        """Of each pattern and state at the last strike, but for its marks, [patterns, states]; adds up to 1."""
-        self._strike = _Strike()
-        self._strike_ns = self._last_ns = 0
-        self._usual = 0.0
-        self._strikes = 0
-        self._evidence = 0.0
+        self._known = knowledge()
+        self._strikes = Strikes()
+        self._count = 0
+        self._last_ns = 0
+        self._mass: Floats = self._known.first
+        """Of each pattern and state at the last strike, before its marks and further notes, [patterns, states]; sums to 1."""
+        self._usual = self._evidence = 0.0
         self._line: BeatLine | None = None
 
     def line(self, now_ns: int) -> BeatLine | None:
         """What is believed; None before the second strike, and long after the last note."""
-        if self._strikes < 2 or now_ns - self._last_ns > FORGOTTEN_NS:
+        if self._count < 2 or now_ns - self._last_ns > FORGOTTEN_NS:
             return None
         if self._line is None:
-            self._line = self._read(self._marked())
+            self._line = self._read(self._believed())
         return self._line
 
     def receive(self, onset_ns: int, pitch: int, velocity: int) -> None:
-        """Take in a note-on, whose time is not before the last."""
+        """Take in a note-on of MIDI pitch and velocity; a time before the last one's counts as that."""
+        onset_ns = max(onset_ns, self._last_ns) if self._count else onset_ns
         self._line = None
-        if self._mass is None or onset_ns - self._last_ns > FORGOTTEN_NS:
-            self._begin(onset_ns)
-            self._strike.begin(pitch, velocity)
-        elif onset_ns - self._strike_ns <= _CHORD_NS:
-            self._mass *= self._grid.chord[(onset_ns - self._strike_ns) // _FRAME_NS]
-            self._mass /= self._mass.sum()
-            self._strike.add(pitch, velocity)
-        else:
-            self._struck(onset_ns)
-            self._strike.begin(pitch, velocity)
+        if self._count == 0 or onset_ns - self._last_ns > FORGOTTEN_NS:
+            self._strikes = Strikes()
+            self._mass, self._count = self._known.first, 0
+            self._usual, self._evidence = math.log(_FREE_S), 0.0
         self._last_ns = onset_ns
+        believed = self._believed() if self._count and self._strikes.begins(onset_ns) else self._mass
+        frames = self._strikes.receive(onset_ns, pitch, velocity)
+        if frames is None:
+            return
+        self._count += 1
+        if frames:
+            self._struck(believed, frames)
 
-    def _begin(self, onset_ns: int) -> None:
-        self._mass = self._grid.first / self._grid.first.sum()
-        self._strike = _Strike()
-        self._strike_ns = onset_ns
-        self._strikes, self._evidence, self._usual = 1, 0.0, math.log(0.35)
-
-    def _struck(self, onset_ns: int) -> None:
-        """Nothing came since the last strike, and now one."""
-        grid = self._grid
-        frames = round((onset_ns - self._strike_ns) / _FRAME_NS)
-        silent = _CHORD_NS // _FRAME_NS
-        mass = self._marked()
-        tempi = np.add.reduceat(mass.sum(axis=0), grid.starts)
-        grown = float((tempi * grid.growth / _PERIODS).sum()) * frames
-        mass = self._passed(mass, silent, charged=False)
-        mass = self._passed(mass, frames - silent, charged=True) * grid.rate
+    def _struck(self, believed: Floats, frames: int) -> None:
+        """A strike, so many frames after the last, and none between."""
+        known = self._known
+        tempi = np.add.reduceat(believed.sum(axis=0), known.layout.starts)
+        mass = known.passed(believed, TOGETHER, charged=False)
+        mass = known.passed(mass, frames - TOGETHER, charged=True) * known.rate
         total = float(mass.sum())
         self._mass = mass / total
-        seconds = (onset_ns - self._strike_ns) / 1e9
+        foreseen = math.log(total / FRAME_NS * 1e9) - float((tempi * known.growth / PERIODS).sum()) * frames
+        seconds = frames * FRAME_NS / 1e9
         off = (math.log(seconds) - self._usual) / _FREE_SPREAD
         free = -0.5 * off * off - math.log(seconds * _FREE_SPREAD * math.sqrt(2 * math.pi))
-        self._evidence = self._evidence * _EVIDENCE_KEPT + math.log(total / (_FRAME_NS / 1e9)) - grown - free
-        self._usual += (math.log(seconds) - self._usual) * max(0.1, 1 / (self._strikes + 1))
-        self._strikes += 1
-        self._strike_ns += frames * _FRAME_NS
+        self._evidence = self._evidence * _EVIDENCE_KEPT + foreseen - free
+        self._usual += (math.log(seconds) - self._usual) * max(_FREE_LEARNING, 1 / self._count)
 
-    def _marked(self) -> Floats:
-        """The mass at the last strike with what its marks say."""
-        assert self._mass is not None
-        mass = self._mass
-        for mark in self._strike.marks():
-            mass = mass * self._grid.marks[mark]
-        return mass / mass.sum()
-
-    def _passed(self, mass: Floats, frames: int, *, charged: bool) -> Floats:
-        """After some frames without a strike; where they are not `charged`, none could have come."""
-        while frames > 0:
-            count = min(frames, int(_PERIODS[0]))
-            mass = self._stepped(mass, count, charged=charged)
-            frames -= count
-        return mass
-
-    def _stepped(self, mass: Floats, count: int, *, charged: bool) -> Floats:
-        """After `count` frames, no more than the shortest beat has."""
-        grid = self._grid
-        if charged:
-            mass = mass * grid.charge
-        leaving = mass[:, (grid.starts + _PERIODS - count)[:, np.newaxis] + np.arange(count)]
-        if charged:
-            leaving = leaving * grid.whole[:, :, np.newaxis]
-        entering = grid.drift.T @ leaving
-        entering = np.matmul(grid.follow.transpose(0, 2, 1), entering.transpose(1, 0, 2)) * grid.grow[:, np.newaxis, np.newaxis]
-        moved = np.empty_like(mass)
-        moved[:, count:] = mass[:, :-count]
-        moved[:, grid.starts[:, np.newaxis] + np.arange(count)] = entering.transpose(1, 0, 2)
-        return moved * grid.discharge if charged else moved
+    def _believed(self) -> Floats:
+        """The mass at the last strike with what its marks and further notes say; sums to 1."""
+        known, mass = self._known, self._mass
+        for mark in self._strikes.marks():
+            mass = mass * known.marks[mark]
+        for late, count in enumerate(self._strikes.spread):
+            if count:
+                mass = mass * known.spread[late] ** count
+        believed: Floats = mass / mass.sum()
+        return believed
 
     def _read(self, mass: Floats) -> BeatLine:
         """The tempo and the beat that most of the mass agrees on."""
-        grid = self._grid
         states = mass.sum(axis=0)
-        shares = grid.near @ np.add.reduceat(states, grid.starts)
-        best = (0.0, 1.0, 0.0)
-        for tempo in np.argsort(-shares)[:12:3]:
-            best = max(best, self._agreed(states, int(tempo)))
-        agreed, period, phase = best
-        period_ns = period * _FRAME_NS
-        sure = agreed / (1 + math.exp(min(50.0, max(-50.0, -self._evidence))))
-        return BeatLine(self._strike_ns + round(phase * period_ns), period_ns, sure, sure > _SURE)
+        shares = self._known.near @ np.add.reduceat(states, self._known.layout.starts)
+        order = np.argsort(-shares)
+        agreed, period, beats = max(self._agreed(states, int(order[place])) for place in _TRIED)
+        period_ns = period * FRAME_NS
+        confidence = agreed / (1 + math.exp(min(50.0, max(-50.0, -self._evidence))))
+        return BeatLine(self._strikes.time_ns + round(beats * period_ns), period_ns, confidence, confidence > _SURE)
 
     def _agreed(self, states: Floats, tempo: int) -> tuple[float, float, float]:
-        """Mass that agrees around one tempo, its period in frames, and the beat, in periods from the strike."""
-        grid = self._grid
-        near = np.flatnonzero(grid.near[tempo])
-        chosen = slice(grid.starts[near[0]], grid.starts[near[-1]] + _PERIODS[near[-1]])
-        weights, until, periods = states[chosen], grid.until[chosen], grid.period[chosen]
+        """Mass that agrees on a beat around one tempo, its period in frames, and when it comes, in periods after the strike."""
+        layout = self._known.layout
+        near = np.flatnonzero(self._known.near[tempo])
+        chosen = slice(layout.starts[near[0]], layout.starts[near[-1]] + PERIODS[near[-1]])
+        weights, until, periods = states[chosen], layout.until[chosen], layout.period[chosen]
         bins = np.bincount((until * _BINS).astype(np.int64), weights, _BINS)
-        width = max(1, round(_AGREE_NS / _FRAME_NS / float(_PERIODS[tempo]) * _BINS))
+        width = max(1, round(_AGREE_NS / FRAME_NS / float(PERIODS[tempo]) * _BINS))
         around = np.convolve(np.concatenate([bins[-width:], bins, bins[:width]]), np.ones(2 * width + 1), "valid")
         centre = (int(np.argmax(around)) + 0.5) / _BINS
         off = (until - centre + 0.5) % 1.0 - 0.5
         weights = np.where(np.abs(off) * _BINS <= width + 0.5, weights, 0.0)
         agreed = float(weights.sum())
+        if not agreed:
+            return 0.0, float(PERIODS[tempo]), 0.0
         return agreed, float((weights * periods).sum()) / agreed, centre + float((weights * off).sum()) / agreed

@@ -1,0 +1,140 @@
+"""Score the beat tracker on performances made from held-out pieces: `python -m models.beat_evaluation --data DIR`.
+
+Each piece is played with a tempo that goes up to 15 % from its own, and with every note off by 30 ms on average (standard
+deviation), its melody alone and all its parts. Beats count as they were announced before they came, after the first eight.
+Then there is playing without a beat, where the tracker should say so.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from livegen.core.beat_tracking import BeatTracker
+from livegen.core.errors import InputError, LivegenError
+from models.corpora.piece import Piece
+from models.corpora.registry import split
+from models.evaluate import without_nan
+from models.performances import Manner, Performance, improvise, line_of, perform, without_metre
+from models.progress import Progress
+from models.reporting.tables import Table, interval
+from models.scoring import metrics
+from models.scoring.beats import MEASURES, Metronome, Tracker, refusals, score
+from models.shards import open_pieces
+
+SYSTEMS: dict[str, Callable[[], Tracker]] = {"tracker": BeatTracker, "120 bpm from the first note": Metronome}
+PARTS = ("melody", "all parts")
+FREE = ("log-normal", "exponential", "uniform")
+LIMIT = 24
+"""Pieces of each corpus unless told otherwise."""
+_FEWEST_NOTES = 40
+_SETTLED_NS = 6_000_000_000
+"""Playing without a beat is scored from then on."""
+
+
+def chosen_pieces(pieces: Sequence[Piece], limit: int, seed: int) -> list[Piece]:
+    """At most so many pieces of each corpus with enough notes, drawn at random."""
+    order = np.random.default_rng(seed).permutation(len(pieces))
+    taken: dict[str, int] = {}
+    found = []
+    for at in order:
+        piece = pieces[int(at)]
+        if len(piece.melody) >= _FEWEST_NOTES and taken.get(piece.corpus, 0) < limit:
+            taken[piece.corpus] = taken.get(piece.corpus, 0) + 1
+            found.append(piece)
+    return found
+
+
+def evaluate(pieces: Sequence[Piece], seed: int) -> dict[str, Any]:
+    """All findings; deterministic for the seed."""
+    found: dict[str, Any] = {"pieces": len(pieces), "seed": seed, "played": {}, "free": {}}
+    progress = Progress(2 * len(pieces))
+    for whole, name in enumerate(PARTS):
+        values: dict[str, list[dict[str, float]]] = {system: [] for system in SYSTEMS}
+        for at, piece in enumerate(pieces):
+            progress.show(whole * len(pieces) + at, f"{name}: {piece.corpus}")
+            performance = perform(piece, line_of(piece, whole=bool(whole)), Manner(), np.random.default_rng([seed, at]))
+            for system, make in SYSTEMS.items():
+                values[system].append(score(make, performance))
+        found["played"][name] = {
+            system: {measure: _with_interval([value[measure] for value in scores], seed) for measure in MEASURES}
+            for system, scores in values.items()
+        }
+        found["played"][name]["by corpus"] = _by_corpus(pieces, values["tracker"])
+    progress.close()
+    for kind, performances in _free(pieces, seed).items():
+        found["free"][kind] = _with_interval([refusals(BeatTracker, played, _SETTLED_NS) for played in performances], seed)
+    return found
+
+
+def _free(pieces: Sequence[Piece], seed: int) -> dict[str, list[Performance]]:
+    rngs = [np.random.default_rng([seed, at, 1]) for at in range(len(pieces))]
+    free = {kind: [improvise(kind, rng) for rng in rngs] for kind in FREE}
+    free["pieces without metre"] = [
+        without_metre(piece, line_of(piece, whole=False), rng) for piece, rng in zip(pieces, rngs, strict=True)
+    ]
+    return free
+
+
+def _by_corpus(pieces: Sequence[Piece], scores: Sequence[dict[str, float]]) -> dict[str, dict[str, float]]:
+    corpora = dict.fromkeys(sorted(piece.corpus for piece in pieces))
+    return {
+        corpus: {
+            measure: metrics.mean(value[measure] for piece, value in zip(pieces, scores, strict=True) if piece.corpus == corpus)
+            for measure in ("f", "tempo_right")
+        }
+        for corpus in corpora
+    }
+
+
+def _with_interval(values: Sequence[float], seed: int) -> list[float]:
+    return [metrics.mean(values), *metrics.mean_interval(values, seed)]
+
+
+def tables(found: dict[str, Any]) -> list[Table]:
+    """For people."""
+    shown = ("f", "tempo", "tempo_right", "half", "double", "beat")
+    rows = [
+        [name, system, *(interval(found["played"][name][system][measure], 2) for measure in shown)]
+        for name in found["played"]
+        for system in SYSTEMS
+    ]
+    free = [[kind, interval(value, 2)] for kind, value in found["free"].items()]
+    return [
+        Table(f"Beats of {found['pieces']} held-out pieces", ["played", "system", *shown], rows),
+        Table('Share of playing without a beat in which it says "no beat"', ["playing", "share"], free),
+    ]
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Run the command; returns the exit code: 0 done, 2 refused."""
+    parser = argparse.ArgumentParser(prog="python -m models.beat_evaluation", description="Score the beat tracker.")
+    parser.add_argument("--data", type=Path, required=True, help="folder with one folder a corpus, or with shards")
+    parser.add_argument("--part", choices=("validation", "test"), default="test", help="of the split (default: %(default)s)")
+    parser.add_argument("--limit", type=int, default=LIMIT, metavar="N", help="pieces of each corpus (default: %(default)s)")
+    parser.add_argument("--seed", type=int, default=1, help="of the playing and of the intervals (default: %(default)s)")
+    parser.add_argument("--json", type=Path, metavar="FILE", help="write all figures")
+    options = parser.parse_args(arguments)
+    try:
+        parts = dict(zip(("training", "validation", "test"), split(open_pieces(options.data)), strict=True))
+        pieces = chosen_pieces(parts[options.part], options.limit, options.seed)
+        if not pieces:
+            raise InputError(f"{options.data}: no piece with {_FEWEST_NOTES} notes falls into the {options.part} part")
+        found = without_nan(evaluate(pieces, options.seed))
+        if options.json:
+            options.json.write_text(json.dumps(found, indent=2) + "\n", encoding="utf-8")
+    except (LivegenError, OSError) as error:
+        print(f"not evaluated: {error}", file=sys.stderr)
+        return 2
+    print("\n\n".join(table.plain() for table in tables(found)))
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

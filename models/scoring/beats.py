@@ -1,0 +1,135 @@
+"""How well beats are foreseen: what a tracker announces while it listens, against the beats of a performance."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Protocol
+
+import numpy as np
+import numpy.typing as npt
+
+from livegen.core.beat_tracking import BeatLine
+from models.performances import Performance
+
+TOLERANCE_NS = 70_000_000
+TEMPO_TOLERANCE = 0.1
+LEARNING_BEATS = 8
+"""Beats that aren't scored."""
+_APART = 0.4
+"""Of a period: a beat announced sooner after the last one is the same, moved."""
+_AFTER_NS = 500_000_000
+"""The beats announced so long after the last one still count."""
+
+Times = npt.NDArray[np.int64]
+
+
+class Tracker(Protocol):
+    """What can be scored."""
+
+    def receive(self, onset_ns: int, pitch: int, velocity: int) -> None:
+        """Take in a note-on."""
+
+    def line(self, now_ns: int) -> BeatLine | None:
+        """What is believed."""
+
+
+@dataclass(frozen=True, slots=True)
+class Announced:
+    """A beat at the moment that it was foretold for, with the period and the belief of that moment."""
+
+    time_ns: int
+    period_ns: float
+    confidence: float
+    is_beat: bool
+
+
+def announced(tracker: Tracker, performance: Performance, end_ns: int) -> list[Announced]:
+    """The beats that a tracker foretells until some time: each as the notes before it had it."""
+    found: list[Announced] = []
+    times = [note.onset_ns for note in performance.notes]
+    for note, until_ns in zip(performance.notes, [*times[1:], end_ns], strict=True):
+        tracker.receive(note.onset_ns, note.pitch, note.velocity)
+        now_ns = note.onset_ns
+        while now_ns < until_ns:
+            line = tracker.line(now_ns)
+            if line is None:
+                break
+            now_ns = line.next_beat_ns(now_ns)
+            if now_ns <= until_ns and (not found or now_ns - found[-1].time_ns > _APART * line.period_ns):
+                found.append(Announced(now_ns, line.period_ns, line.confidence, line.is_beat))
+    return found
+
+
+def f_measure(beats_ns: Times, told_ns: Times) -> float:
+    """Harmonic mean of precision and recall within `TOLERANCE_NS`; each beat is met once at most. 0 where none is told."""
+    met = np.zeros(len(beats_ns), dtype=np.bool_)
+    hits = 0
+    for time_ns in told_ns:
+        off = np.where(met, np.iinfo(np.int64).max, np.abs(beats_ns - time_ns))
+        nearest = int(np.argmin(off)) if len(off) else 0
+        if len(off) and off[nearest] <= TOLERANCE_NS:
+            met[nearest] = True
+            hits += 1
+    return 2 * hits / max(1, len(beats_ns) + len(told_ns))
+
+
+def score(make: Callable[[], Tracker], performance: Performance) -> dict[str, float]:
+    """Measures of one performance after its first beats; NaN where it is too short.
+
+    Returns:
+        f: F-measure of all beats announced; tempo: share of the beats announced with the right tempo; tempo_right: 1 if more
+        than half are; half, double: 1 if the tempo told is mostly that; beat: share announced as a beat and not as a guess;
+        confidence: its mean.
+    """
+    beats = performance.beats_ns
+    if len(beats) < 2 * LEARNING_BEATS:
+        return dict.fromkeys(MEASURES, np.nan)
+    begin_ns = int(beats[LEARNING_BEATS]) - TOLERANCE_NS
+    told = [beat for beat in announced(make(), performance, int(beats[-1]) + _AFTER_NS) if beat.time_ns >= begin_ns]
+    found = dict.fromkeys(MEASURES, 0.0)
+    if not told:
+        return found
+    at = np.array([beat.time_ns for beat in told])
+    periods = np.interp(at, beats[:-1], np.diff(beats))
+    ratios = np.array([beat.period_ns for beat in told]) / periods
+    right = np.abs(np.log(ratios)) < np.log1p(TEMPO_TOLERANCE)
+    middle = float(np.median(ratios))
+    found["f"] = f_measure(beats[beats >= begin_ns], at)
+    found["tempo"] = float(right.mean())
+    found["tempo_right"] = float(right.mean() > 0.5)
+    found["half"] = float(abs(np.log(middle / 2)) < 0.15)
+    found["double"] = float(abs(np.log(middle * 2)) < 0.15)
+    found["beat"] = float(np.mean([beat.is_beat for beat in told]))
+    found["confidence"] = float(np.mean([beat.confidence for beat in told]))
+    return found
+
+
+MEASURES = ("f", "tempo", "tempo_right", "half", "double", "beat", "confidence")
+
+
+def refusals(make: Callable[[], Tracker], performance: Performance, begin_ns: int) -> float:
+    """Share of a performance without a beat, from a time on, in which a tracker says so after each note."""
+    tracker, said = make(), []
+    for note in performance.notes:
+        tracker.receive(note.onset_ns, note.pitch, note.velocity)
+        if note.onset_ns >= begin_ns:
+            line = tracker.line(note.onset_ns)
+            said.append(line is None or not line.is_beat)
+    return float(np.mean(said)) if said else np.nan
+
+
+class Metronome:
+    """A baseline: 120 beats a minute from the first note on."""
+
+    def __init__(self) -> None:
+        self._first_ns: int | None = None
+
+    def receive(self, onset_ns: int, _pitch: int, _velocity: int) -> None:
+        """Only the first note counts."""
+        if self._first_ns is None:
+            self._first_ns = onset_ns
+
+    def line(self, _now_ns: int) -> BeatLine | None:
+        """Always the same beat."""
+        return None if self._first_ns is None else BeatLine(self._first_ns, 500e6, 1.0, True)
