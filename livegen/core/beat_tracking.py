@@ -1,7 +1,7 @@
 """Tempo and beat from what a player plays: where the next beat will be, and how sure that is.
 
-A beat is a pattern of strikes on a grid of pulses, one of a few, and passes at a tempo that drifts from beat to beat. What is not
-known, the tempo, the place in the beat and the pattern, is kept as one probability over a grid of all three (a bar-pointer
+A beat is a pattern of strikes on a grid of pulses, one of a few, and passes at a tempo that drifts from beat to beat. What is
+not known, the tempo, the place in the beat and the pattern, is kept as one probability over a grid of all three (a bar-pointer
 model; Whiteley, Cemgil and Godsill, 2006; the grid after Krebs, Böck and Widmer, 2015). Notes sharpen it where they come, and
 silences where none come. So it moves from strike to strike, never frame by frame.
 
@@ -64,7 +64,7 @@ class BeatLine:
 
 
 class BeatTracker:
-    """Hears one player's notes and says where the beat is. Single-threaded, never blocks; a note costs less than a millisecond."""
+    """Hears one player's notes and says where the beat is. Single-threaded, never blocks; a note costs about half a ms."""
 
     def __init__(self) -> None:
         self._known = knowledge()

@@ -8,7 +8,7 @@ TOGETHER = 3
 """Frames: notes no further than this after the first one are of the same strike."""
 
 LOW, BIG, LEAP, LOUD, NEW = range(5)
-"""Marks: lower than usual, of more notes, its top far from the last one's, louder, a pitch class that has not been heard lately."""
+"""Marks: lower than usual, of more notes, its top far from the last one's, louder, a pitch class not heard lately."""
 MARKS = 5
 
 _LOW_SEMITONES, _LEAP_SEMITONES, _LOUDER = 4, 5, 1.06

@@ -1,4 +1,4 @@
-"""The beat tracker as a network, so that its numbers can be fitted: the same probabilities as `livegen.core.beat_grid`, many at once.
+"""The beat tracker as a network, so that its numbers can be fitted: as `livegen.core.beat_grid`, but many at once.
 
 B is the number of performances, K of patterns, S of states, T of tempi, N the stride.
 """
@@ -205,8 +205,12 @@ class BeatFilter(nn.Module):
 
 
 def _moves(layout: Layout) -> tuple[Tensor, Tensor]:
-    """By frames of a step: where each state's mass comes from, [N + 1, S], among what has entered, [T, N], and then the states;
-    and which states leave, [N + 1, T * N]."""
+    """Where mass goes, by the frames of a step.
+
+    Returns:
+        Where each state's mass comes from, [N + 1, S], among what has entered, [T, N], and then the states; and which states
+        leave, [N + 1, T * N].
+    """
     states, entered = np.arange(len(layout.tempo)), len(PERIODS) * STRIDE
     counts = np.arange(STRIDE + 1)[:, np.newaxis]
     door = layout.tempo * STRIDE + np.minimum(layout.frame, STRIDE - 1)

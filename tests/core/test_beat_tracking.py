@@ -10,17 +10,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from support.laws import law, pitches, slow_law, velocities
-from support.performances import FIRST_NS, Note, Player, wanderer
+from support.performances import FIRST_NS, JIG, MARCH, TUNE, WALTZ, Note, Player, wanderer
 
 from livegen.core.beat_tracking import FORGOTTEN_NS, BeatLine, BeatTracker
 
 MS = 1_000_000
-BASS, CHORD = (36,), (60, 64, 67)
-
-MARCH = Player([(0, BASS), (12, CHORD), (24, (43,)), (36, CHORD), (48, BASS), (60, CHORD), (72, (43,)), (84, CHORD)], [110])
-WALTZ = Player([(0, BASS), (24, CHORD), (48, CHORD)], [130], beats_per_bar=3)
-TUNE = Player([(0, (72,)), (24, (74,)), (36, (76,)), (48, (77,)), (72, (79,))], [105])
-JIG = Player([(0, (74,)), (8, (76,)), (16, (78,)), (24, (79,)), (40, (74,)), (48, (71,)), (72, (74,)), (88, (71,))], [110])
 
 
 def heard(notes: Sequence[Note]) -> BeatTracker:

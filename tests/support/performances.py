@@ -50,6 +50,15 @@ class Player:
         return sorted(found)
 
 
+_BASS, _CHORD = (36,), (60, 64, 67)
+MARCH = Player(
+    [(0, _BASS), (12, _CHORD), (24, (43,)), (36, _CHORD), (48, _BASS), (60, _CHORD), (72, (43,)), (84, _CHORD)], [110]
+)
+WALTZ = Player([(0, _BASS), (24, _CHORD), (48, _CHORD)], [130], beats_per_bar=3)
+TUNE = Player([(0, (72,)), (24, (74,)), (36, (76,)), (48, (77,)), (72, (79,))], [105])
+JIG = Player([(0, (74,)), (8, (76,)), (16, (78,)), (24, (79,)), (40, (74,)), (48, (71,)), (72, (74,)), (88, (71,))], [110])
+
+
 def wanderer(seed: int, count: int) -> list[Note]:
     """Single notes without a beat, 0.1 to 1.2 s apart."""
     rng = np.random.default_rng(seed)
