@@ -1,8 +1,8 @@
 """Fit the numbers of the beat tracker: `python -m models.beats --data DIR --out livegen/core/beat_statistics.py`.
 
 Training pieces are played with tempi that come and go and notes that are off, and the numbers move so that the tracker
-believes, after each strike, in the beat that is. It goes on from the numbers that the tracker has; the same numbers, pieces
-and seed give the same ones again.
+believes, after each strike, in the beat that is. It goes on from the numbers that the tracker has; the same numbers, pieces and
+seed give the same ones again.
 """
 
 from __future__ import annotations
@@ -38,8 +38,8 @@ _BALANCE = 0.6
 _FEWEST_STRIKES = 12
 _NOISE_S = (0.005, 0.015, 0.03, 0.03, 0.03)
 _BEATS, _LATE_STARTS = 40, 24
-_EARLY_PULSES, _EARLY_WEIGHT, _SILENT_BEATS = 4.0, 0.3, 1.5
-"""Beats until which it needn't be sure yet, what these weigh, and those that don't count at all."""
+_EARLY_BEATS, _EARLY_WEIGHT, _SILENT_BEATS = 4.0, 0.3, 1.5
+"""Beats until which it needn't be sure yet, what these weigh, and how many don't count at all."""
 _DOUBT = 0.01
 """So much is never believed against: labels err."""
 _AGREE_NS = 60e6
@@ -66,7 +66,7 @@ def lesson(performance: Performance, layout: Layout, strikes: int) -> Lesson:
         tempo = np.abs(np.log(layout.period * FRAME_NS / spans[beat])) < NEAR + 0.02
         right.append(tempo & (off < _AGREE_NS))
         seconds = min(line[at + 1].frames, 60) * FRAME_NS / 1e9 if at + 1 < len(line) else 0.4
-        weights.append(seconds * (1.0 if place >= _EARLY_PULSES else _EARLY_WEIGHT if place > _SILENT_BEATS else 0.0))
+        weights.append(seconds * (1.0 if place >= _EARLY_BEATS else _EARLY_WEIGHT if place > _SILENT_BEATS else 0.0))
     return Lesson(line, torch.tensor(np.array(right)), torch.tensor(weights, dtype=torch.float32))
 
 
@@ -224,7 +224,7 @@ def _text(name: str, value: Any) -> str:
     if isinstance(value, np.ndarray):
         digits = 3 if name == "STRIKES" else 2
         text = np.array2string(np.round(value, digits) + 0.0, separator=", ", max_line_width=120, floatmode="maxprec")
-        return text.replace("\n", "\n    ")
+        return "\n    ".join(line for line in text.splitlines() if line)
     if isinstance(value, list):
         return f"({', '.join(f'{number:.3g}' for number in value)})"
     return f"{value:.0f}" if name == "SPREAD_NS" else f"{value:.3g}"

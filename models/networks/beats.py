@@ -1,4 +1,4 @@
-"""The beat tracker as a network, to fit its numbers: the same probabilities as `livegen.core.beat_grid`, many at once.
+"""The beat tracker as a network, so that its numbers can be fitted: as `livegen.core.beat_grid`, but many at once.
 
 B is the number of performances, K of patterns, S of states, T of tempi, N the stride.
 """
@@ -205,11 +205,11 @@ class BeatFilter(nn.Module):
 
 
 def _moves(layout: Layout) -> tuple[Tensor, Tensor]:
-    """Where mass comes from and where it leaves, by the frames of a step.
+    """Where mass goes, by the frames of a step.
 
     Returns:
-        Each state's source, [N + 1, S], among what has entered, [T, N], and then the states; the states that leave,
-        [N + 1, T * N].
+        Where each state's mass comes from, [N + 1, S], among what has entered, [T, N], and then the states; and which states
+        leave, [N + 1, T * N].
     """
     states, entered = np.arange(len(layout.tempo)), len(PERIODS) * STRIDE
     counts = np.arange(STRIDE + 1)[:, np.newaxis]

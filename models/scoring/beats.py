@@ -18,8 +18,6 @@ LEARNING_BEATS = 8
 """Beats that aren't scored."""
 _APART = 0.4
 """Of a period: a beat announced sooner after the last one is the same, moved."""
-_AFTER_NS = 500_000_000
-"""The beats announced so long after the last one still count."""
 
 Times = npt.NDArray[np.int64]
 
@@ -86,7 +84,7 @@ def score(make: Callable[[], Tracker], performance: Performance) -> dict[str, fl
     if len(beats) < 2 * LEARNING_BEATS:
         return dict.fromkeys(MEASURES, np.nan)
     begin_ns = int(beats[LEARNING_BEATS]) - TOLERANCE_NS
-    told = [beat for beat in announced(make(), performance, int(beats[-1]) + _AFTER_NS) if beat.time_ns >= begin_ns]
+    told = [beat for beat in announced(make(), performance, int(beats[-1]) + TOLERANCE_NS) if beat.time_ns >= begin_ns]
     found = dict.fromkeys(MEASURES, 0.0)
     if not told:
         return found
@@ -125,11 +123,11 @@ class Metronome:
     def __init__(self) -> None:
         self._first_ns: int | None = None
 
-    def receive(self, onset_ns: int, _pitch: int, _velocity: int) -> None:
+    def receive(self, onset_ns: int, pitch: int, velocity: int) -> None:  # noqa: ARG002 - pitches say nothing
         """Only the first note counts."""
         if self._first_ns is None:
             self._first_ns = onset_ns
 
-    def line(self, _now_ns: int) -> BeatLine | None:
+    def line(self, now_ns: int) -> BeatLine | None:  # noqa: ARG002 - it never changes
         """Always the same beat."""
         return None if self._first_ns is None else BeatLine(self._first_ns, 500e6, 1.0, True)

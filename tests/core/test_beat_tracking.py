@@ -1,0 +1,143 @@
+"""Hearing the beat in what a player plays: the next beat is foretold, at the right tempo, or none is claimed."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from support.laws import law, pitches, slow_law, velocities
+from support.performances import FIRST_NS, JIG, MARCH, TUNE, WALTZ, Note, Player, wanderer
+
+from livegen.core.beat_tracking import FORGOTTEN_NS, BeatLine, BeatTracker
+
+MS = 1_000_000
+
+
+def heard(notes: Sequence[Note]) -> BeatTracker:
+    """A tracker that has heard some notes."""
+    tracker = BeatTracker()
+    for onset_ns, pitch, velocity in notes:
+        tracker.receive(onset_ns, pitch, velocity)
+    return tracker
+
+
+def foretold(player: Player, beats: int, seed: int = 0) -> tuple[BeatLine, float, float]:
+    """What is believed at the end, how far the next beat is from the player's, in ns, and their tempo then."""
+    notes = player.notes(beats, seed)
+    now_ns = notes[-1][0]
+    line = heard(notes).line(now_ns)
+    assert line is not None
+    times = np.array(player.beats_ns(beats + 2))
+    off = np.abs(times - line.next_beat_ns(now_ns)).min()
+    return line, float(off), player.bpm[min(beats, len(player.bpm)) - 1]
+
+
+def test_there_is_no_line_before_the_second_strike() -> None:
+    tracker = BeatTracker()
+    assert tracker.line(0) is None
+    tracker.receive(0, 60, 80)
+    tracker.receive(10 * MS, 64, 80)
+    assert tracker.line(10 * MS) is None
+    tracker.receive(500 * MS, 60, 80)
+    assert tracker.line(500 * MS) is not None
+
+
+@pytest.mark.parametrize("player", [MARCH, WALTZ, TUNE, JIG], ids=["march", "waltz", "tune", "jig"])
+@pytest.mark.parametrize("noise_ms", [0, 20])
+def test_a_steady_beat_is_found(player: Player, noise_ms: int) -> None:
+    line, off, bpm = foretold(replace(player, noise_ns=noise_ms * MS), 24)
+    assert line.tempo_bpm == pytest.approx(bpm, rel=0.08)
+    assert off < 70 * MS
+    assert line.is_beat
+
+
+@pytest.mark.parametrize("bpm", [80, 100, 125])
+def test_the_same_march_is_found_at_other_tempi(bpm: float) -> None:
+    line, off, _ = foretold(replace(MARCH, bpm=[bpm], noise_ns=15 * MS), 24)
+    assert line.tempo_bpm == pytest.approx(bpm, rel=0.08)
+    assert off < 70 * MS
+
+
+@pytest.mark.parametrize("last", [88, 135])
+def test_a_tempo_that_drifts_is_followed(last: float) -> None:
+    drifting = replace(MARCH, bpm=[*np.linspace(110, last, 24)])
+    line, off, bpm = foretold(drifting, 28)
+    assert line.tempo_bpm == pytest.approx(bpm, rel=0.1)
+    assert off < 70 * MS
+
+
+def test_where_there_is_no_beat_none_is_claimed() -> None:
+    claims = []
+    for seed in range(4):
+        tracker = BeatTracker()
+        for onset_ns, pitch, velocity in wanderer(seed, 40):
+            tracker.receive(onset_ns, pitch, velocity)
+            line = tracker.line(onset_ns)
+            if onset_ns > FIRST_NS + 6e9:
+                claims.append(line is not None and line.is_beat)
+    assert np.mean(claims) < 0.1
+
+
+def test_a_beat_is_surer_than_none() -> None:
+    beat = heard(MARCH.notes(24, 0)).line(FIRST_NS)
+    free = heard(wanderer(1, 40)).line(FIRST_NS)
+    assert beat is not None
+    assert free is not None
+    assert beat.confidence > 2 * free.confidence
+
+
+def test_after_a_long_silence_everything_begins_anew() -> None:
+    notes = MARCH.notes(16, 0)
+    tracker = heard(notes)
+    end_ns = notes[-1][0]
+    assert tracker.line(end_ns + FORGOTTEN_NS) is not None
+    assert tracker.line(end_ns + FORGOTTEN_NS + 1) is None
+    later_ns = end_ns + 2 * FORGOTTEN_NS
+    fresh = BeatTracker()
+    for onset_ns, pitch, velocity in WALTZ.notes(12, 1):
+        for each in (tracker, fresh):
+            each.receive(onset_ns + later_ns, pitch, velocity)
+    assert tracker.line(0) == fresh.line(0)
+
+
+def test_a_note_that_comes_with_an_older_time_counts_as_now() -> None:
+    late, plain = heard(TUNE.notes(8, 0)), heard(TUNE.notes(8, 0))
+    last_ns = TUNE.notes(8, 0)[-1][0]
+    late.receive(last_ns - 300 * MS, 50, 80)
+    plain.receive(last_ns, 50, 80)
+    assert late.line(last_ns) == plain.line(last_ns)
+
+
+@slow_law
+@given(notes=st.lists(st.tuples(st.integers(0, 8_000), pitches, velocities), max_size=40))
+def test_whatever_is_played_the_line_is_one_that_can_be_followed(notes: list[tuple[int, int, int]]) -> None:
+    tracker, now_ns = BeatTracker(), 0
+    for gap_ms, pitch, velocity in notes:
+        now_ns += gap_ms * MS
+        tracker.receive(now_ns, pitch, velocity)
+        line = tracker.line(now_ns)
+        assert line is None or (40 * 0.99 <= line.tempo_bpm <= 250 * 1.01 and 0 <= line.confidence <= 1)
+
+
+@law
+@given(
+    beat_ns=st.integers(0, 10**13),
+    period_ns=st.floats(200e6, 1500e6),
+    after_ns=st.integers(0, 10**13),
+)
+def test_the_next_beat_is_later_and_within_a_period(beat_ns: int, period_ns: float, after_ns: int) -> None:
+    beat = BeatLine(beat_ns, period_ns, 1.0, True).next_beat_ns(after_ns)
+    assert after_ns < beat <= after_ns + period_ns + 1
+
+
+def test_two_trackers_do_not_share_what_they_heard() -> None:
+    one, other = heard(MARCH.notes(16, 0)), BeatTracker()
+    before = one.line(FIRST_NS)
+    for onset_ns, pitch, velocity in WALTZ.notes(16, 3):
+        other.receive(onset_ns, pitch, velocity)
+    assert one.line(FIRST_NS) == before
+    assert other.line(FIRST_NS) != before

@@ -1,0 +1,214 @@
+"""Fitting and scoring the beat tracker: performances made from pieces, what is learnt from them, and what is measured."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from itertools import pairwise
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from support.performances import MARCH, Player
+
+from livegen.core import beat_statistics as fitted
+from livegen.core.beat_grid import Floats, knowledge
+from livegen.core.beat_tracking import BeatLine, BeatTracker
+from livegen.core.events import Part
+from livegen.core.strikes import TOGETHER
+from models import beat_evaluation, beats
+from models.beats import School, fit, lesson, page, surprise
+from models.corpora.piece import Piece, PieceNote
+from models.networks.beats import BeatFilter, Heard, heard
+from models.performances import Manner, Performance, Played, improvise, line_of, perform, without_metre
+from models.scoring.beats import MEASURES, Metronome, announced, f_measure, refusals, score
+
+S = 1_000_000_000
+EXACT = Manner(noise_s=0.0, depth=0.0)
+
+
+def piece(work: str = "w", beats: int = 40) -> Piece:
+    """A beat at a time, a bass on every other one, at 100 bpm; the first beat is at pulse 6."""
+    melody = tuple(PieceNote(6 + beat * 24, 60 + beat * 5 % 12, 24) for beat in range(beats))
+    bass = tuple(PieceNote(6 + beat * 24, 36 + beat % 5, 48, 90) for beat in range(0, beats, 2))
+    drums = tuple(PieceNote(6 + beat * 24, 35, 6) for beat in range(beats))
+    return Piece("leadsheets", work, "jazz", 100.0, 4, 6, melody, {Part.BASS: bass, Part.DRUMS: drums})
+
+
+def played(player: Player, beats_: int, seed: int = 0) -> Performance:
+    """A player's notes and beats."""
+    notes = tuple(Played(*note) for note in player.notes(beats_, seed))
+    return Performance(notes, np.array(player.beats_ns(beats_)).astype(np.int64))
+
+
+class Told:
+    """A tracker that always says the same."""
+
+    def __init__(self, line: BeatLine | None) -> None:
+        self._line = line
+
+    def receive(self, onset_ns: int, pitch: int, velocity: int) -> None:
+        """Nothing is heard."""
+
+    def line(self, now_ns: int) -> BeatLine | None:
+        """What was given."""
+        return self._line
+
+
+def test_without_noise_notes_fall_on_their_places() -> None:
+    performance = perform(piece(), line_of(piece(), whole=False), EXACT, np.random.default_rng(0))
+    assert len(performance.notes) == 40
+    assert [note.onset_ns for note in performance.notes] == pytest.approx(list(performance.beats_ns[:40]), abs=2)
+    assert np.diff(performance.beats_ns) == pytest.approx(0.6 * S, abs=2)
+
+
+def test_all_parts_are_those_with_pitches() -> None:
+    assert len(line_of(piece(), whole=True)) == 60
+    assert len(line_of(piece(), whole=False)) == 40
+
+
+def test_the_tempo_goes_as_far_as_the_manner_says_and_no_further() -> None:
+    performance = perform(piece(), line_of(piece(), whole=False), Manner(noise_s=0.0, depth=0.15), np.random.default_rng(3))
+    tempi = 60 * S / np.diff(performance.beats_ns)
+    assert 0.1 < np.abs(tempi / 100 - 1).max() <= 0.1501
+
+
+def test_beats_can_be_left_out_at_the_begin_and_at_the_end() -> None:
+    performance = perform(piece(), line_of(piece(), whole=False), Manner(0.0, 0.0, first=10, beats=8), np.random.default_rng(0))
+    assert len(performance.notes) == 8
+    assert performance.notes[0].pitch == 60 + 50 % 12
+    assert perform(piece(), line_of(piece(), whole=False), Manner(first=99), np.random.default_rng(0)).notes == ()
+
+
+@pytest.mark.parametrize("kind", beat_evaluation.FREE)
+def test_playing_without_a_beat_has_notes_in_order_and_no_beats(kind: str) -> None:
+    free = improvise(kind, np.random.default_rng(0))
+    assert all(one.onset_ns < other.onset_ns for one, other in pairwise(free.notes))
+    assert len(free.beats_ns) == 0
+
+
+def test_a_piece_without_metre_keeps_its_notes_but_not_its_beats() -> None:
+    notes = line_of(piece(), whole=False)
+    free = without_metre(piece(), notes, np.random.default_rng(0))
+    assert [note.pitch for note in free.notes] == [note.pitch for note in notes]
+    gaps = np.diff([note.onset_ns for note in free.notes])
+    assert gaps.max() > 2 * gaps.min()
+
+
+def believed(line: Sequence[Heard]) -> list[Floats]:
+    """What the tracker's own numbers believe after each strike, [states]."""
+    known, mass, found = knowledge(), knowledge().first, []
+    for at, strike in enumerate(line):
+        if at:
+            mass = known.passed(mass, TOGETHER, charged=False)
+            mass = known.passed(mass, strike.frames - TOGETHER, charged=True) * known.rate
+        for mark, has in enumerate(strike.marks):
+            mass = mass * known.marks[mark] ** has
+        for late, count in enumerate(strike.spread):
+            mass = mass * known.spread[late] ** count
+        mass = mass / mass.sum()
+        found.append(mass.sum(axis=0))
+    return found
+
+
+def test_what_is_fitted_believes_what_the_tracker_believes() -> None:
+    """Of two performances at once, of which one ends sooner, with chords, marks, and silences longer than a stride."""
+    rng = np.random.default_rng(5)
+    onsets = 3 * S + np.cumsum(rng.choice([0.02, 0.05, 0.12, 0.3, 0.5, 1.4], 40)) * S
+    odd = tuple(Played(int(at), int(rng.integers(40, 80)), int(rng.integers(30, 110))) for at in onsets)
+    lines = [heard(Performance(odd, np.zeros(0, dtype=np.int64))), heard(played(MARCH, 6))]
+    with torch.no_grad():
+        filtered = torch.stack(list(BeatFilter()(lines)), dim=1).numpy()
+    for line, ours in zip(lines, filtered, strict=True):
+        for strike, theirs in enumerate(believed(line)):
+            assert ours[strike] == pytest.approx(theirs, abs=1e-4)
+
+
+def test_a_lesson_is_right_where_the_beat_is() -> None:
+    model = BeatFilter()
+    taught = lesson(played(MARCH, 12), model.layout, 16)
+    period = model.layout.period[taught.right[0].numpy()] * 0.02
+    assert period == pytest.approx(60 / MARCH.bpm[0], rel=0.11)
+    until = model.layout.until[taught.right[1].numpy()]
+    assert until == pytest.approx(0.5, abs=0.2)
+    assert taught.weights[0] == 0
+    assert taught.weights[-1] > 0
+
+
+def test_fitting_makes_the_right_beat_less_of_a_surprise_and_can_be_repeated() -> None:
+    pieces = [piece(f"{at}") for at in range(3)]
+
+    def fitted_once() -> tuple[float, float, str]:
+        model = BeatFilter()
+        school = School(pieces, model.layout, 1, 16)
+        lessons = School(pieces, model.layout, 2, 16).lessons(4)
+        with torch.no_grad():
+            before = surprise(model, lessons).item()
+        fit(model, school, 6, 3, 0.1)
+        with torch.no_grad():
+            return before, surprise(model, lessons).item(), page(model.numbers())
+
+    before, after, written = fitted_once()
+    assert after < before
+    assert fitted_once()[2] == written
+
+
+def test_the_page_says_the_numbers_again() -> None:
+    space: dict[str, object] = {}
+    exec(page(BeatFilter().numbers()), space)  # noqa: S102 - it is the source of a module
+    assert np.asarray(space["STRIKES"]) == pytest.approx(fitted.STRIKES, abs=0.002)
+    assert np.asarray(space["MARKS"]) == pytest.approx(fitted.MARKS, abs=0.011)
+    assert space["DRIFT"] == pytest.approx(fitted.DRIFT, rel=0.01)
+    assert space["PLACES"] == fitted.PLACES
+
+
+def test_the_f_measure_counts_each_beat_once() -> None:
+    times = np.array([1, 2, 3, 4]) * S
+    assert f_measure(times, times + 60_000_000) == 1
+    assert f_measure(times, times + 80_000_000) == 0
+    assert f_measure(times, times[::2]) == pytest.approx(2 / 3)
+    assert f_measure(times, np.concatenate([times, times + 1000])) == pytest.approx(2 / 3)
+    assert f_measure(times, times[:0]) == 0
+
+
+def test_beats_are_announced_as_the_notes_before_them_had_it() -> None:
+    notes = tuple(Played(at * S, 60, 80) for at in range(3))
+    told = announced(Told(BeatLine(S // 4, S / 2, 0.9, True)), Performance(notes, np.zeros(0, dtype=np.int64)), 3 * S)
+    assert [beat.time_ns for beat in told] == [S // 4 + half * S // 2 for half in range(6)]
+    assert announced(Told(None), Performance(notes, np.zeros(0, dtype=np.int64)), 3 * S) == []
+
+
+def test_a_metronome_is_right_where_the_music_is_one() -> None:
+    steady = played(Player([(0, (60,))], [120], 1), 32)
+    assert score(Metronome, steady) == dict(zip(MEASURES, (1.0, 1.0, 1.0, 0.0, 0.0, 1.0, 1.0), strict=True))
+    slow = score(Metronome, played(Player([(0, (60,))], [60], 1), 32))
+    assert slow["f"] == pytest.approx(2 / 3, abs=0.02)
+    assert (slow["tempo_right"], slow["double"]) == (0.0, 1.0)
+
+
+def test_a_short_performance_says_nothing_and_silence_scores_nothing() -> None:
+    assert all(np.isnan(value) for value in score(Metronome, played(MARCH, 8)).values())
+    assert set(score(lambda: Told(None), played(MARCH, 24)).values()) == {0.0}
+
+
+def test_refusals_are_counted_note_by_note() -> None:
+    free = improvise("uniform", np.random.default_rng(0))
+    assert refusals(lambda: Told(None), free, 0) == 1
+    assert refusals(Metronome, free, 0) == 0
+    assert refusals(BeatTracker, free, 6 * S) > 0.5
+
+
+def test_the_commands_run_on_a_folder_of_corpora(corpora: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    written = tmp_path / "found.json"
+    assert beat_evaluation.main(["--data", str(corpora), "--limit", "1", "--part", "validation", "--json", str(written)]) in (
+        0,
+        2,
+    )
+    assert beat_evaluation.main(["--data", str(tmp_path / "nothing")]) == 2
+    assert "not evaluated" in capsys.readouterr().err
+    assert beats.main(["--data", str(tmp_path / "nothing"), "--out", str(tmp_path / "numbers.py")]) == 2
+    assert beats.main(["--data", str(corpora), "--out", str(tmp_path / "numbers.py"), "--steps", "1", "--batch", "2"]) == 0
+    assert "STRIKES" in (tmp_path / "numbers.py").read_text()
+    if written.exists():
+        assert set(json.loads(written.read_text())["played"]) == set(beat_evaluation.PARTS)
