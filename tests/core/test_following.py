@@ -111,8 +111,8 @@ class TestSwitching:
                 elif step % BEAT == 0 and source == "tap":
                     stage.receive(Tap())
                 elif step % 12 == 0 and source == "follow":
-                    stage.press(60 + step % 7)
-                    stage.release(60 + step % 7)
+                    stage.press(61 + step % 7)
+                    stage.release(61 + step % 7)
                 assert stage.pulse >= last
                 last = stage.pulse
         ticks = [item for item in stage.sent if item.message == Realtime(CLOCK)]
