@@ -1,6 +1,7 @@
 """How strikes lie in beats, as the corpora have it: the numbers of the beat tracker.
 
-Fitted by `python -m models.beats --data DIR --out livegen/core/beat_statistics.py`.
+Fitted on the training pieces in several runs that were ended by the clock and can't be repeated exactly.
+`python -m models.beats --data DIR --out livegen/core/beat_statistics.py` goes on from them, the same every time.
 """
 
 from __future__ import annotations
