@@ -35,7 +35,7 @@ _SURE = 0.5
 
 
 @dataclass(frozen=True, slots=True)
-class BeatLine:
+class FoundBeat:
     """Where the beat is believed to be.
 
     Attributes:
@@ -74,9 +74,9 @@ class BeatTracker:
         self._mass: Floats = self._known.first
         """Of each pattern and state at the last strike, before its marks and further notes, [patterns, states]; sums to 1."""
         self._usual = self._evidence = 0.0
-        self._line: BeatLine | None = None
+        self._line: FoundBeat | None = None
 
-    def line(self, now_ns: int) -> BeatLine | None:
+    def line(self, now_ns: int) -> FoundBeat | None:
         """What is believed; None before the second strike, and long after the last note."""
         if self._count < 2 or now_ns - self._last_ns > FORGOTTEN_NS:
             return None
@@ -127,7 +127,7 @@ class BeatTracker:
         believed: Floats = mass / mass.sum()
         return believed
 
-    def _read(self, mass: Floats) -> BeatLine:
+    def _read(self, mass: Floats) -> FoundBeat:
         """The tempo and the beat that most of the mass agrees on."""
         states = mass.sum(axis=0)
         shares = self._known.near @ np.add.reduceat(states, self._known.layout.starts)
@@ -135,7 +135,7 @@ class BeatTracker:
         agreed, period, beats = max(self._agreed(states, int(order[place])) for place in _TRIED)
         period_ns = period * FRAME_NS
         confidence = agreed / (1 + math.exp(min(50.0, max(-50.0, -self._evidence))))
-        return BeatLine(self._strikes.time_ns + round(beats * period_ns), period_ns, confidence, confidence > _SURE)
+        return FoundBeat(self._strikes.time_ns + round(beats * period_ns), period_ns, confidence, confidence > _SURE)
 
     def _agreed(self, states: Floats, tempo: int) -> tuple[float, float, float]:
         """Mass that agrees on a beat around one tempo, its period in frames, and when it comes, in periods after the strike."""

@@ -33,14 +33,15 @@ from livegen.core.errors import InputError
 from livegen.core.events import PULSES_PER_BEAT, On, Part, PlayerEvent
 from livegen.core.harmonizer import Harmonizer
 from livegen.core.harmony import NO_CHORD, ChordSymbol
-from livegen.core.ladder import Ladder, Rung
+from livegen.core.ladder import Rung
 from livegen.core.ledger import Ledger, Owner
 from livegen.core.listener import RESET_CONTROLLERS, SILENCING, Listener
 from livegen.core.midi import SUSTAIN, Control, Message, NoteOff, NoteOn, Other, Realtime, SongPosition, parse, release_all
 from livegen.core.parameters import Settings
-from livegen.core.planner import Planner
-from livegen.core.plans import Plan, PlanRequest
-from livegen.core.schedule import Harmony, NoteStart, Schedule
+from livegen.core.plans import Plan
+from livegen.core.schedule import Harmony, NoteStart
+from livegen.core.score import Score
+from livegen.core.tapping import TapKeys
 from livegen.core.transport import Transport, grid_at_or_after
 from livegen.core.vocabulary import DURATIONS
 
@@ -61,9 +62,6 @@ LONGEST_PULSES = DURATIONS[-1]
 
 BEAT_MODES = frozenset({"accompany", "harmonize"})
 """Modes in which there is nothing to be planned before somebody knows the beat."""
-
-HELD = frozenset({Part.CHORDS, Part.BASS})
-"""Parts whose notes may come in late, where there is enough left of them."""
 
 Incoming = Message | Plan | Stopgap | Unplanned | Settings | Panic | Tap | CountIn | InputLost | GeneratorLost
 
@@ -105,19 +103,14 @@ class Engine:
         self._counted_until = 0
         """The pulse before which a count goes on, or the last did."""
         self.transport = self._conductor.select(settings.clock_source, self.transport, settings.tempo_bpm, now_ns)
-        self._planner = Planner(seed)
-        self._schedule = Schedule()
+        self._score = Score(seed, self._channels, self.counters)
         self._effects: list[Effect] = []
         self._awaiting: Stint | None = None
         """The answer whose first note has not been sent yet."""
         self._chord = NO_CHORD
         """Of the window that plays, or of the last that had one."""
-        self._ladder = Ladder()
         self._harmonizer = Harmonizer()
-        self._hopeless: list[PlanRequest] = []
-        """Requests that the generator will not answer, which the next tick says."""
-        self._tapping: set[tuple[str, int, int]] = set()
-        """Keys and controllers that are down and have tapped, by kind, channel and number: their release is no music either."""
+        self._tap_keys = TapKeys()
         self._pedals_thru: set[int] = set()
         """Channels on which the player's pedal was passed through and is down."""
         self._advance_ns = 0
@@ -128,11 +121,12 @@ class Engine:
         """Take in a message of the player, a plan, new settings or a command."""
         match incoming:
             case Plan():
-                self._take_plan(incoming, now_ns)
+                first = max(self._played_until, self._leaving.whole_pulse_at(now_ns)) + 1
+                self._score.take(incoming, self.settings, first)
             case Stopgap(plan):
-                self._take_stopgap(plan)
+                self._score.take_stopgap(plan, self.settings)
             case Unplanned(plan_id):
-                self._do_without(plan_id)
+                self._score.do_without(plan_id, self.transport.beats_per_bar)
             case Settings():
                 self._take_settings(incoming, now_ns)
             case Panic():
@@ -148,7 +142,7 @@ class Engine:
             case GeneratorLost():
                 # What is decided but not begun is good music and stays; only what sounds is let go.
                 self._release_planned(now_ns)
-                self._hopeless += self._planner.open_requests()
+                self._score.lose_generator()
             case Realtime() | SongPosition():
                 self._conduct(incoming, now_ns)
             case NoteOn() | NoteOff() | Control() | Other():
@@ -161,20 +155,19 @@ class Engine:
         if (transport := self._conductor.update(self.transport, now_ns)) is not self.transport:
             self.transport = transport
             self._catch_up(now_ns)
-        self._planner.begun(self._played_until)
+        self._score.planner.begun(self._played_until)
         had_stint, stint = self._director.stint, None
         if self._may_plan:
             stint = self._director.update(self._listener, self.settings, self.transport, now_ns)
         if stint is None and had_stint is not None:
             self._stop_planning()
-        overdue, self._hopeless = self._hopeless, []
         requests: list[Effect] = []
         if stint is not None:
             if had_stint is None and stint.phrase_end_ns is not None:
                 self._awaiting = stint
-            requests += [Ask(request) for request in self._planner.requests(stint, self.settings, self._leaving, now_ns)]
-        overdue.extend(self._planner.overdue(self._leaving, now_ns))
-        requests.extend(Overdue(request) for request in overdue if not self._make_do(request))
+            wanted = self._score.planner.requests(stint, self.settings, self._leaving, now_ns)
+            requests += [Ask(request) for request in wanted]
+        requests += [Overdue(request) for request in self._score.overdue(self.settings, self._leaving, now_ns)]
         # What has just been filled in may have begun already.
         self._play_until(now_ns)
         # Requests come last: their answers may be taken in while these effects are carried out.
@@ -183,11 +176,9 @@ class Engine:
 
     def next_deadline_ns(self) -> int | None:
         """When `tick` has something to do although nothing is received; None if only the player can move things."""
-        due = [self._planner.next_deadline_ns(self._director.stint, self.settings, self._leaving)]
+        due = [self._score.next_deadline_ns(self._director.stint, self.settings, self._leaving)]
         if self._may_plan:
             due.append(self._director.next_deadline_ns(self._listener, self.settings, self.transport))
-        if (pulse := self._schedule.next_pulse) is not None:
-            due.append(self._leaving.ns_at(pulse))
         due += [part.next_deadline_ns(self._leaving) for part in (self._clock_out, self._click)]
         due.append(self._conductor.next_deadline_ns())
         return min((at for at in due if at is not None), default=None)
@@ -195,11 +186,11 @@ class Engine:
     @property
     def lookahead_ns(self) -> int:
         """How long before its window is sent a plan is asked for now."""
-        return self._planner.ahead_ns(self.settings, self.transport)
+        return self._score.planner.ahead_ns(self.settings, self.transport)
 
     def plans_take(self, time_ns: int) -> None:
         """So long nearly every plan takes from its request: the lookahead must allow it."""
-        self._planner.plans_take_ns = time_ns
+        self._score.planner.plans_take_ns = time_ns
 
     @property
     def advance_ns(self) -> int:
@@ -216,7 +207,7 @@ class Engine:
         """
         if not 0 <= by_ns <= MOST_ADVANCE_NS:
             raise InputError(f"an output's delay of {by_ns / 1e6:g} ms is not in 0..{MOST_ADVANCE_NS / 1e6:g}")
-        self._advance_ns = self._planner.advance_ns = self._director.advance_ns = by_ns
+        self._advance_ns = self._score.planner.advance_ns = self._director.advance_ns = by_ns
 
     def close(self, now_ns: int) -> list[Effect]:
         """Release everything that sounds, for an orderly end."""
@@ -255,30 +246,15 @@ class Engine:
             self._tell(self._clock_out.moved(self._leaving, turn.song_pulse + ahead, now_ns))
 
     def _taps(self, message: Message, now_ns: int) -> bool:
-        """Whether a message is one of the key or controller that taps; those are no music.
-
-        What was down before it was chosen to tap is music still, until it comes up.
-        """
-        match message:
-            case NoteOn(channel, pitch):
-                key, is_down, may_tap = ("note", channel, pitch), True, pitch == self.settings.tap_note
-            case NoteOff(channel, pitch):
-                key, is_down, may_tap = ("note", channel, pitch), False, False
-            case Control(channel, control, value):
-                key, is_down, may_tap = ("control", channel, control), value >= 64, control == self.settings.tap_control
-            case _:
-                return False
-        held = key in self._tapping
-        if is_down and not held:
-            if not may_tap or self.settings.clock_source != "tap":
-                return False
-            self._tapping.add(key)
-            self._tap(now_ns)
-        elif not held:
+        """Whether a message is one of the key or controller that taps; those are no music."""
+        chosen = self.settings.clock_source == "tap"
+        note, control = (self.settings.tap_note, self.settings.tap_control) if chosen else (None, None)
+        found = self._tap_keys.receive(message, note, control)
+        if found is None:
             return False
-        elif not is_down:
-            self._tapping.discard(key)
         self.counters["messages_in"] += 1
+        if found == "tap":
+            self._tap(now_ns)
         return True
 
     def _tap(self, now_ns: int) -> None:
@@ -393,95 +369,13 @@ class Engine:
 
     def plans_from(self) -> Rung:
         """Who filled the last window."""
-        return self._ladder.rung
-
-    def _take_plan(self, plan: Plan, now_ns: int) -> None:
-        first = max(self._played_until, self._leaving.whole_pulse_at(now_ns)) + 1
-        try:
-            wanted = self._planner.accept(plan)
-            replaces = not wanted and self._planner.replaces(plan, first)
-        except InputError:
-            self.counters["plans_failed"] += 1
-            return
-        if wanted:
-            self.counters["plans"] += 1
-            self._ladder.in_time(plan)
-            self._plan_notes(plan)
-        elif replaces:
-            self.counters["plans_replaced"] += 1
-            self._replace(plan, first)
-        else:
-            self.counters["plans_stale"] += 1
-
-    def _plan_notes(self, plan: Plan, first: int = 0) -> None:
-        """Schedule what of a plan is not before pulse `first`; only the player strikes notes where those are harmonized."""
-        if plan.chord is not None:
-            self._schedule.harmony_at(max(plan.window, first), plan.chord)
-        if self.settings.mode == "harmonize":
-            return
-        for note in plan.notes:
-            start = NoteStart(note.part, self._channels[note.part], note.pitch, note.velocity, note.duration, plan.window)
-            if plan.window + note.onset >= first:
-                self._schedule.start_at(plan.window + note.onset, start)
-
-    # --- the agent, when its plan is late ---
-
-    def _make_do(self, request: PlanRequest) -> bool:
-        """The plan has not come: whether what is left of the last one fills the window."""
-        self.counters["plans_overdue"] += 1
-        rest = self._ladder.rest(request, self.transport)
-        if rest is None or not self._planner.fill(rest):
-            return False
-        self.counters["plans_repeated"] += 1
-        self._plan_notes(rest)
-        return True
-
-    def _take_stopgap(self, plan: Plan) -> None:
-        try:
-            wanted = self._planner.fill(plan)
-        except InputError:
-            self.counters["plans_failed"] += 1
-            return
-        if wanted:
-            self.counters["plans_fallback"] += 1
-            self._ladder.rung = "fallback"
-            self._plan_notes(plan)
-
-    def _do_without(self, plan_id: int) -> None:
-        """The generator won't make this plan; said of an overdue one, nor will the fallback: what sounds ends with the bar."""
-        request = self._planner.give_up(plan_id)
-        if request is not None:
-            self._hopeless.append(request)
-        elif (request := self._planner.abandon(plan_id)) is not None:
-            self.counters["windows_silent"] += 1
-            self._ladder.rung = "nobody"
-            bar_line = grid_at_or_after(request.window, self.transport.beats_per_bar * PULSES_PER_BEAT)
-            for end in self._schedule.sounding(*Part):
-                self._schedule.end_early(bar_line, end)
-
-    def _replace(self, plan: Plan, first: int) -> None:
-        """The generator's own plan has come after all: from pulse `first` on it is played.
-
-        What of it should have been struck before and is held comes in at the next sixteenth: the plans to come count on it.
-        """
-        self._schedule.drop_window(plan.window, first)
-        self._plan_notes(plan, first)
-        if self.settings.mode == "harmonize":
-            return
-        entry = grid_at_or_after(first, PULSES_PER_BEAT // 4)
-        for note in plan.notes:
-            missed, left = entry - plan.window - note.onset, plan.window + note.onset + note.duration - entry
-            if plan.window + note.onset < first and note.part in HELD and left >= missed:
-                channel = self._channels[note.part]
-                if not self.ledger.holds(Owner.GENERATED, channel, note.pitch):
-                    start = NoteStart(note.part, channel, note.pitch, note.velocity, left, plan.window)
-                    self._schedule.start_at(entry, start)
+        return self._score.filled_by
 
     def _play_until(self, now_ns: int) -> None:
         leaving = self._leaving
         until = leaving.whole_pulse_at(now_ns)
         self._played_until = max(self._played_until, until)
-        for pulse, entry in self._schedule.pop_until(until):
+        for pulse, entry in self._score.schedule.pop_until(until):
             due_ns = leaving.ns_at(pulse)
             if isinstance(entry, NoteStart):
                 self._start(pulse, due_ns, entry, now_ns)
@@ -503,16 +397,16 @@ class Engine:
             self._awaiting = None
         self._strike(Owner.GENERATED, NoteOn(entry.channel, entry.pitch, entry.velocity), due_ns, entry.part)
         duration = min(entry.duration, LONGEST_PULSES)
-        self._schedule.end_at(pulse + duration, entry.part, entry.channel, entry.pitch, pulse)
+        self._score.schedule.end_at(pulse + duration, entry.part, entry.channel, entry.pitch, pulse)
 
     def _make_room(self, pulse: int, due_ns: int, entry: NoteStart) -> bool:
         """End the part's oldest notes until one more may sound; False if all that sound begin at this very pulse."""
-        others = [end for end in self._schedule.sounding(entry.part) if end.pitch != entry.pitch]
+        others = [end for end in self._score.schedule.sounding(entry.part) if end.pitch != entry.pitch]
         crowd = len(others) + 1 - MOST_SOUNDING[entry.part]
         for end in others[: max(0, crowd)]:
             if end.began == pulse:
                 return False
-            self._schedule.forget(end)
+            self._score.schedule.forget(end)
             if self.ledger.remove(Owner.GENERATED, end.channel, end.pitch):
                 self._send(NoteOff(end.channel, end.pitch), due_ns, end.part)
         return True
@@ -520,16 +414,14 @@ class Engine:
     def _turn_to(self, chord: ChordSymbol, pulse: int) -> None:
         """The chord changes: what rings on from the one before and is not in the new one ends, what both share may ring."""
         if chord not in (NO_CHORD, self._chord):
-            for end in self._schedule.sounding(Part.CHORDS, Part.BASS):
+            for end in self._score.schedule.sounding(Part.CHORDS, Part.BASS):
                 if end.pitch % 12 not in chord.pitch_classes:
-                    self._schedule.end_early(pulse, end)
+                    self._score.schedule.end_early(pulse, end)
         self._chord = chord
 
     def _stop_planning(self) -> None:
         self._awaiting = None
-        self._ladder.forget()
-        self._schedule.drop_windows_after(self._played_until)
-        thrown = self._planner.reset()
+        thrown = self._score.break_off(self._played_until)
         if thrown is not None:
             self._effects.append(Discard(thrown))
 
@@ -567,8 +459,8 @@ class Engine:
 
     def _release_planned(self, now_ns: int) -> None:
         """End what was planned and sounds; what is added to notes that the player holds is not planned."""
-        for end in self._schedule.sounding(*Part):
-            self._schedule.forget(end)
+        for end in self._score.schedule.sounding(*Part):
+            self._score.schedule.forget(end)
             if self.ledger.remove(Owner.GENERATED, end.channel, end.pitch):
                 self._send(NoteOff(end.channel, end.pitch), now_ns)
 
@@ -581,12 +473,12 @@ class Engine:
 
     def _silence(self, now_ns: int) -> None:
         """The agent stops at once: what sounds ends, what is planned is thrown away."""
-        self._schedule.clear()
+        self._score.schedule.clear()
         self._release(Owner.GENERATED, now_ns)
         self._stop_planning()
 
     def _panic(self, now_ns: int) -> None:
-        self._schedule.clear()
+        self._score.schedule.clear()
         # A key that is down for us but not for the player would keep the agent waiting for ever.
         self._observe(self._listener.release_all(now_ns, self.transport), now_ns)
         self._pedals_thru.clear()

@@ -16,7 +16,7 @@ Rung = Literal["brain", "last plan", "fallback", "nobody"]
 
 
 class Ladder:
-    """Where the plans come from. Single-threaded; owned by the engine.
+    """Where the plans come from. Single-threaded; owned by the score.
 
     Attributes:
         rung: who filled the last window that was filled.

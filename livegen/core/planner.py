@@ -18,7 +18,7 @@ OVERDUE_NS = 8_000_000
 
 
 class Planner:
-    """Fills a stint window by window. Single-threaded; owned by the engine.
+    """Fills a stint window by window. Single-threaded; owned by the score.
 
     Every request has its own generation number, rising; a plan whose number is not open any more is stale. Times are those at
     which notes must be sent: the transport that is passed in runs ahead of what is heard by `advance_ns`.

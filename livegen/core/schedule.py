@@ -59,7 +59,7 @@ class _Item:
 
 
 class Schedule:
-    """A heap of what is to come by pulse; at one pulse ends come first, then the harmony, then starts. Owned by the engine."""
+    """A heap of what is to come by pulse; at one pulse ends come first, then the harmony, then starts. Owned by the score."""
 
     def __init__(self) -> None:
         self._heap: list[_Item] = []
@@ -96,6 +96,10 @@ class Schedule:
     def sounding(self, *parts: Part) -> list[NoteEnd]:
         """Notes of these parts that have begun and not ended, the longest struck first."""
         return [end for end in self._sounding.values() if end.part in parts]
+
+    def sounds(self, channel: int, pitch: int) -> bool:
+        """Whether a note on this pitch has begun and not ended."""
+        return (channel, pitch) in self._sounding
 
     def _push(self, pulse: int, order: int, entry: Entry) -> None:
         heapq.heappush(self._heap, _Item(pulse, _RANKS[type(entry)], order, entry))

@@ -4,8 +4,11 @@ from __future__ import annotations
 
 from collections import deque
 from dataclasses import dataclass
+from typing import Literal
 
 import numpy as np
+
+from livegen.core.midi import Control, Message, NoteOff, NoteOn
 
 MOST_TAPS = 8
 """The line goes through so many of the last taps: more are steadier, fewer follow sooner."""
@@ -76,6 +79,43 @@ class Tapping:
         if not 1 <= beats <= _MOST_BEATS or abs(gap_ns / self._line.ns_per_beat - beats) > _OFF:
             return None
         return beats
+
+
+class TapKeys:
+    """Which keys and controllers are down and have tapped: neither that nor their release is music. Owned by the engine.
+
+    What was down before it was chosen to tap is music still, until it comes up.
+    """
+
+    def __init__(self) -> None:
+        self._down: set[tuple[str, int, int]] = set()
+        """Kind, channel and number."""
+
+    def receive(self, message: Message, note: int | None, control: int | None) -> Literal["tap", "release"] | None:
+        """Whether a message taps, or belongs to a tap; None for music.
+
+        Args:
+            message: of the player.
+            note: the key that taps now, None while none does.
+            control: the controller that taps now, as it gets to 64; None while none does.
+        """
+        match message:
+            case NoteOn(channel, pitch):
+                key, is_down, may_tap = ("note", channel, pitch), True, pitch == note
+            case NoteOff(channel, pitch):
+                key, is_down, may_tap = ("note", channel, pitch), False, False
+            case Control(channel, number, value):
+                key, is_down, may_tap = ("control", channel, number), value >= 64, number == control
+            case _:
+                return None
+        if key not in self._down:
+            if not (is_down and may_tap):
+                return None
+            self._down.add(key)
+            return "tap"
+        if not is_down:
+            self._down.discard(key)
+        return "release"
 
 
 def _through(taps: deque[tuple[int, int]]) -> BeatLine:

@@ -9,7 +9,7 @@ from typing import Protocol
 import numpy as np
 import numpy.typing as npt
 
-from livegen.core.beat_tracking import BeatLine
+from livegen.core.beat_tracking import FoundBeat
 from models.performances import Performance
 
 TOLERANCE_NS = 70_000_000
@@ -28,7 +28,7 @@ class Tracker(Protocol):
     def receive(self, onset_ns: int, pitch: int, velocity: int) -> None:
         """Take in a note-on."""
 
-    def line(self, now_ns: int) -> BeatLine | None:
+    def line(self, now_ns: int) -> FoundBeat | None:
         """What is believed."""
 
 
@@ -128,6 +128,6 @@ class Metronome:
         if self._first_ns is None:
             self._first_ns = onset_ns
 
-    def line(self, now_ns: int) -> BeatLine | None:  # noqa: ARG002 - it never changes
+    def line(self, now_ns: int) -> FoundBeat | None:  # noqa: ARG002 - it never changes
         """Always the same beat."""
-        return None if self._first_ns is None else BeatLine(self._first_ns, 500e6, 1.0, True)
+        return None if self._first_ns is None else FoundBeat(self._first_ns, 500e6, 1.0, True)

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from support.laws import law, pitches, slow_law, velocities
 from support.performances import FIRST_NS, JIG, MARCH, TUNE, WALTZ, Note, Player, wanderer
 
-from livegen.core.beat_tracking import FORGOTTEN_NS, BeatLine, BeatTracker
+from livegen.core.beat_tracking import FORGOTTEN_NS, BeatTracker, FoundBeat
 
 MS = 1_000_000
 OFF_BEAT = pytest.mark.xfail(strict=True, reason="it takes the chords of a march, which are on the half beats, for the beats")
@@ -26,7 +26,7 @@ def heard(notes: Sequence[Note]) -> BeatTracker:
     return tracker
 
 
-def foretold(player: Player, beats: int, seed: int = 0) -> tuple[BeatLine, float, float]:
+def foretold(player: Player, beats: int, seed: int = 0) -> tuple[FoundBeat, float, float]:
     """What is believed at the end, how far the next beat is from the player's, in ns, and their tempo then."""
     notes = player.notes(beats, seed)
     now_ns = notes[-1][0]
@@ -140,7 +140,7 @@ def test_whatever_is_played_the_line_is_one_that_can_be_followed(notes: list[tup
     after_ns=st.integers(0, 10**13),
 )
 def test_the_next_beat_is_later_and_within_a_period(beat_ns: int, period_ns: float, after_ns: int) -> None:
-    beat = BeatLine(beat_ns, period_ns, 1.0, True).next_beat_ns(after_ns)
+    beat = FoundBeat(beat_ns, period_ns, 1.0, True).next_beat_ns(after_ns)
     assert after_ns < beat <= after_ns + period_ns + 1
 
 

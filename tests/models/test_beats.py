@@ -14,7 +14,7 @@ from support.performances import MARCH, Player
 
 from livegen.core import beat_statistics as fitted
 from livegen.core.beat_grid import Floats, knowledge
-from livegen.core.beat_tracking import BeatLine, BeatTracker
+from livegen.core.beat_tracking import BeatTracker, FoundBeat
 from livegen.core.events import Part
 from livegen.core.strikes import TOGETHER
 from models import beat_evaluation, beats
@@ -45,13 +45,13 @@ def played(player: Player, beats_: int, seed: int = 0) -> Performance:
 class Told:
     """A tracker that always says the same."""
 
-    def __init__(self, line: BeatLine | None) -> None:
+    def __init__(self, line: FoundBeat | None) -> None:
         self._line = line
 
     def receive(self, onset_ns: int, pitch: int, velocity: int) -> None:
         """Nothing is heard."""
 
-    def line(self, now_ns: int) -> BeatLine | None:
+    def line(self, now_ns: int) -> FoundBeat | None:
         """What was given."""
         return self._line
 
@@ -174,7 +174,7 @@ def test_the_f_measure_counts_each_beat_once() -> None:
 
 def test_beats_are_announced_as_the_notes_before_them_had_it() -> None:
     notes = tuple(Played(at * S, 60, 80) for at in range(3))
-    told = announced(Told(BeatLine(S // 4, S / 2, 0.9, True)), Performance(notes, np.zeros(0, dtype=np.int64)), 3 * S)
+    told = announced(Told(FoundBeat(S // 4, S / 2, 0.9, True)), Performance(notes, np.zeros(0, dtype=np.int64)), 3 * S)
     assert [beat.time_ns for beat in told] == [S // 4 + half * S // 2 for half in range(6)]
     assert announced(Told(None), Performance(notes, np.zeros(0, dtype=np.int64)), 3 * S) == []
 

@@ -43,9 +43,19 @@ def test_where_real_time_is_refused_niceness_is_asked_for(monkeypatch: pytest.Mo
 
 
 def test_who_gets_neither_goes_on(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(os, "sched_setscheduler", refusing)
-    monkeypatch.setattr(os, "nice", refusing)
+    asked: list[str] = []
+
+    def refused(name: str) -> Callable[..., None]:
+        def ask(*_: object) -> None:
+            asked.append(name)
+            raise PermissionError
+
+        return ask
+
+    monkeypatch.setattr(os, "sched_setscheduler", refused("real time"))
+    monkeypatch.setattr(os, "nice", refused("niceness"))
     go_first()
+    assert asked == ["real time", "niceness"]
 
 
 def test_threads_that_start_later_have_the_same_place() -> None:
