@@ -1,4 +1,4 @@
-"""Who gives the beat: our own tempo, a MIDI clock that comes in, a foot that taps, or the player's own notes.
+"""Who gives the beat: our own tempo, a MIDI clock that comes in, a foot that taps, the player's own notes, or a Link session.
 
 Positions are pulses of the performance, which never go back: where a song begins again, its bar lines are moved to a later
 place of the performance instead. So nothing is ever played twice.
@@ -11,6 +11,7 @@ from typing import Literal
 
 from livegen.core.beat_tracking import BeatTracker
 from livegen.core.clock_in import ClockIn
+from livegen.core.effects import SessionBeat
 from livegen.core.events import PULSES_PER_BEAT
 from livegen.core.midi import CLOCK, CONTINUE, START, STOP, NoteOn, Realtime, SongPosition
 from livegen.core.tapping import BeatLine, Tapping
@@ -28,8 +29,12 @@ _SLOWEST, _FASTEST = 0.4, 2.5
 """How far the tempo is bent for that, against the clock's own."""
 _TOO_FAR_PULSES = PULSES_PER_BEAT
 """Further behind than this, we go there at once."""
+_ELSEWHERE_PULSES = PULSES_PER_BEAT / 2
+"""Further from the place in the bar where everybody is, we go there at once."""
 _ON_THE_BEAT_PULSES = 0.02
 """Nearer than this to a line of beats, its own tempo is taken until something new is known."""
+_SESSION_GONE_NS = 2_000_000_000
+"""A session of which so long nothing has been heard is gone, and its tempo is kept."""
 _STEERING_PULSES = 1
 """How often the tempo is bent anew while we are not there."""
 
@@ -53,7 +58,7 @@ class Conductor:
     """Follows what gives the beat. Single-threaded; owned by the engine, which holds the transport.
 
     A MIDI clock says where in the bar it is. A foot or the player's notes only say when a beat is: ours that is nearest becomes
-    that one.
+    that one. A session says where in the bar it is, too, and everybody in it has the same bar lines.
 
     Attributes:
         running: whether music is wanted: not while a clock has said stop.
@@ -75,8 +80,12 @@ class Conductor:
         """None unless taps rule."""
         self._tracker: BeatTracker | None = None
         """None unless the player's notes rule."""
+        self._linked = False
+        """Whether a session rules."""
+        self._session: SessionBeat | None = None
+        """What it said last."""
         self._beats: BeatLine | None = None
-        """The beats that were tapped, or found in the notes."""
+        """The beats that were tapped, found in the notes, or are the session's."""
         self._goes_on = False
         """There was music when the source was chosen."""
         self._steer_ns: int | None = None
@@ -92,6 +101,7 @@ class Conductor:
         self._clock = ClockIn() if source == "midi" else None
         self._tapping = Tapping() if source == "tap" else None
         self._tracker = BeatTracker() if source == "follow" else None
+        self._linked, self._session = source == "link", None
         self._placed = self._begins = False
         self._song_pulse = self._song_from = 0
         self._beats = self._steer_ns = None
@@ -114,12 +124,16 @@ class Conductor:
         return within(float(transport.tempo_bpm) if line is None else line.tempo_bpm)
 
     def state(self, now_ns: int) -> ClockState:
-        """In a word: "waiting" for the first tick or taps at our own tempo, "free-wheel" where the ticks have ceased."""
+        """In a word: "waiting" for the first tick, taps or peers at our own tempo, "free-wheel" where their beat has ceased."""
         if self._tracker is not None:
             found = self._tracker.line(now_ns)
             return "locked" if found is not None and found.is_beat else "no beat"
         if self._tapping is not None:
             return "waiting" if self._beats is None else "locked"
+        if self._linked:
+            if self._session is None or (not self._session.peers and self._session_alive(now_ns)):
+                return "waiting"
+            return "locked" if self._session_alive(now_ns) else "free-wheel"
         if self._clock is None:
             return "internal"
         if not self.running:
@@ -131,7 +145,7 @@ class Conductor:
     @property
     def places_bars(self) -> bool:
         """Whether another says where the bar lines are."""
-        return self._clock is not None
+        return self._clock is not None or self._linked
 
     def tapped(self, transport: Transport, now_ns: int) -> Transport:
         """A tap; unless taps rule it changes nothing."""
@@ -152,6 +166,29 @@ class Conductor:
             self._beats = BeatLine(found.beat_ns, found.period_ns)
         return self._steer(transport, now_ns)
 
+    def joined(self, session: SessionBeat, transport: Transport, now_ns: int) -> Turn:
+        """Where a session's beat is; unless a session rules it changes nothing.
+
+        Where its bar is elsewhere we go to the next place of the performance that lies like it; what is small is bent away.
+        """
+        if not self._linked:
+            return Turn(transport)
+        self._session = session
+        tempo_bpm = within(session.tempo_bpm)
+        ns_per_beat = 60e9 / tempo_bpm
+        bar = transport.beats_per_bar
+        self._beats = BeatLine(session.time_ns - round(session.beat % bar * ns_per_beat), ns_per_beat)
+        behind = self._behind(self._beats, transport, now_ns)
+        if abs(behind) <= _ELSEWHERE_PULSES:
+            return Turn(self._steer(transport, now_ns))
+        # Forwards in any case: what has been played is not played again.
+        pulse = int(transport.pulse_at(now_ns) + behind % (bar * PULSES_PER_BEAT))
+        moved = transport.moved(pulse, now_ns)
+        return Turn(self._steer(moved, now_ns), halts=True, song_pulse=pulse)
+
+    def _session_alive(self, now_ns: int) -> bool:
+        return self._session is not None and now_ns - self._session.time_ns < _SESSION_GONE_NS
+
     def confidence(self, now_ns: int) -> float:
         """How sure it is of the beat in the player's notes, 0..1; 1 where they are not asked."""
         if self._tracker is None:
@@ -170,11 +207,10 @@ class Conductor:
         return self._steer_ns
 
     def _steer(self, transport: Transport, now_ns: int) -> Transport:
-        """Bend the tempo so that our nearest beat soon falls on the line's."""
+        """Bend the tempo so that our nearest beat, or that with the same place in the bar, soon falls on the line's."""
         if self._beats is None:
             return transport
-        off = (now_ns - self._beats.time_ns) / self._beats.ns_per_beat - transport.pulse_at(now_ns) / PULSES_PER_BEAT
-        behind = (off - round(off)) * PULSES_PER_BEAT
+        behind = self._behind(self._beats, transport, now_ns)
         tempo_bpm = self._beats.tempo_bpm
         if abs(behind) < _ON_THE_BEAT_PULSES:
             self._steer_ns = None
@@ -182,6 +218,12 @@ class Conductor:
         bent = transport.with_tempo(within(tempo_bpm * _bend(behind)), now_ns)
         self._steer_ns = now_ns + round(float(bent.ns_per_pulse) * _STEERING_PULSES)
         return bent
+
+    def _behind(self, beats: BeatLine, transport: Transport, now_ns: int) -> float:
+        """How many pulses we are behind the line, to the nearest place that is like it; negative where we are ahead."""
+        off = (now_ns - beats.time_ns) / beats.ns_per_beat - transport.pulse_at(now_ns) / PULSES_PER_BEAT
+        alike = transport.beats_per_bar if self._linked else 1
+        return (off - alike * round(off / alike)) * PULSES_PER_BEAT
 
     def receive(self, message: Realtime | SongPosition, transport: Transport, now_ns: int) -> Turn:
         """Take in what a clock says; unless a MIDI clock rules it changes nothing."""

@@ -73,6 +73,23 @@ class CountIn:
 
 
 @dataclass(frozen=True, slots=True)
+class SessionBeat:
+    """Where the beat of an Ableton Link session is, which programs of one network share.
+
+    Attributes:
+        beat: number of beats, with its fraction, whose multiples of the bar are bar lines; below 0 before the session's first.
+        time_ns: when it is there.
+        tempo_bpm: beats a minute.
+        peers: how many other programs there are.
+    """
+
+    beat: float
+    time_ns: int
+    tempo_bpm: float
+    peers: int
+
+
+@dataclass(frozen=True, slots=True)
 class InputLost:
     """The player's port has gone: what it held has ended."""
 

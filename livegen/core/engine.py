@@ -11,7 +11,7 @@ from collections.abc import Iterable, Mapping
 
 from livegen.core.click import Click
 from livegen.core.clock_out import ClockOut, Due
-from livegen.core.conductor import ClockState, Conductor
+from livegen.core.conductor import ClockState, Conductor, Turn
 from livegen.core.director import Director, Stint
 from livegen.core.effects import (
     Answered,
@@ -25,6 +25,7 @@ from livegen.core.effects import (
     Overdue,
     Panic,
     Send,
+    SessionBeat,
     Stopgap,
     Tap,
     Unplanned,
@@ -63,7 +64,7 @@ LONGEST_PULSES = DURATIONS[-1]
 BEAT_MODES = frozenset({"accompany", "harmonize"})
 """Modes in which there is nothing to be planned before somebody knows the beat."""
 
-Incoming = Message | Plan | Stopgap | Unplanned | Settings | Panic | Tap | CountIn | InputLost | GeneratorLost
+Incoming = Message | Plan | Stopgap | Unplanned | Settings | Panic | Tap | CountIn | SessionBeat | InputLost | GeneratorLost
 
 
 class Engine:
@@ -136,6 +137,9 @@ class Engine:
                 self._tap(now_ns)
             case CountIn():
                 self._count_in(now_ns)
+            case SessionBeat():
+                self._catch_up(now_ns)
+                self._turn(self._conductor.joined(incoming, self.transport, now_ns), now_ns)
             case InputLost():
                 self._observe(self._listener.release_all(now_ns, self.transport), now_ns)
                 self._release_thru(now_ns)
@@ -235,7 +239,10 @@ class Engine:
         """A clock speaks."""
         self.counters["messages_in"] += 1
         self._catch_up(now_ns)
-        turn = self._conductor.receive(message, self.transport, now_ns)
+        self._turn(self._conductor.receive(message, self.transport, now_ns), now_ns)
+
+    def _turn(self, turn: Turn, now_ns: int) -> None:
+        """The beat goes on as whoever gives it says."""
         self.transport = turn.transport
         if turn.halts:
             self._director.reset(self._listener)

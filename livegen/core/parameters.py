@@ -23,7 +23,7 @@ Reason = Literal["unknown", "type", "not-finite", "choice"]
 T = TypeVar("T")
 
 MODES: tuple[str, ...] = ("respond", "accompany", "harmonize", "listen")
-CLOCK_SOURCES: tuple[str, ...] = ("internal", "midi", "tap", "follow")
+CLOCK_SOURCES: tuple[str, ...] = ("internal", "midi", "tap", "follow", "link")
 HOPS: dict[str, int] = {"half": PULSES_PER_BEAT // 2, "beat": PULSES_PER_BEAT}
 """Names of the lengths of a planning window, and those lengths in pulses."""
 
@@ -351,7 +351,7 @@ _PLAYING = (
     Parameter("guidance", "float", 3.0, 0, 4, "", (), "How strongly a style is followed: 1 as it was learnt, 4 too much."),
     Parameter("tempo/bpm", "float", 120.0, 20, 300, "bpm", (), "The tempo."),
     Parameter("clock/source", "choice", "internal", 0, len(CLOCK_SOURCES) - 1, "", CLOCK_SOURCES,
-              "What gives the beat: our tempo, a MIDI clock, taps, or what you play."),
+              "What gives the beat: our tempo, a MIDI clock, taps, what you play, or Link."),
     Parameter("tap/note", "int", NOBODY, NOBODY, 127, "", (), "The key that taps, where taps give the beat; -1 is none."),
     Parameter("tap/control", "int", NOBODY, NOBODY, 127, "", (), "The controller that taps, as it gets to 64; -1 is none."),
     Parameter("clock/send", "bool", False, 0, 1, "", (), "Sends a MIDI clock to the output, with start and stop."),

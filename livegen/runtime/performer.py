@@ -28,6 +28,7 @@ from livegen.core.effects import (
     Overdue,
     Panic,
     Send,
+    SessionBeat,
     Stopgap,
     Tap,
     Unplanned,
@@ -280,7 +281,7 @@ class Performer:
                 self._change(values)
             case Panic():
                 self._engine.receive(message, self._clock.now_ns())
-            case Tap() | CountIn():
+            case Tap() | CountIn() | SessionBeat():
                 self._engine.receive(message, time_ns)
             case TakeTimings():
                 dropped = self._engine.counters["notes_late_dropped"]
@@ -299,7 +300,7 @@ class Performer:
         self._tell_settings(self._engine.settings)
 
     def _tell_settings(self, settings: Settings) -> None:
-        for link in (self._links.get("desk"), self._supervisor):
+        for link in (self._links.get("desk"), self._links.get("ableton"), self._supervisor):
             if link is not None:
                 link.post(State(settings))
 

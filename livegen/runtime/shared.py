@@ -9,7 +9,7 @@ import numpy as np
 
 from livegen.core.ledger import SIZE_BYTES, Ledger
 
-ROLES = ("performer", "brain", "desk")
+ROLES = ("performer", "brain", "desk", "ableton")
 _HEARTBEAT_BYTES = 8 * len(ROLES)
 
 

@@ -21,9 +21,11 @@ from typing import Any, cast
 
 from livegen.core.errors import DeviceError, LivegenError
 from livegen.core.parameters import Value, build_registry
+from livegen.devices import ableton_link
 from livegen.devices.clock import MonotonicClock
 from livegen.devices.ports import Backend
 from livegen.generators.open_generator import styles_of
+from livegen.runtime.ableton import AbletonSpec, ableton_main
 from livegen.runtime.brain import BrainSpec, brain_main
 from livegen.runtime.config import Config
 from livegen.runtime.delays import NOTHING_MEASURED, Delays
@@ -127,6 +129,8 @@ class Supervisor:
         self._address = rf"\\.\pipe\{self._folder.name}" if os.name == "nt" else str(self._folder / "performer")
         self._shared = SharedState.create()
         self._orphans_due_ns: int | None = None
+        self._link_refused = False
+        """It has been said that there can be no session."""
         self._rescue = Rescue(config if backend is None else replace(config, output=None), self._clock)
 
     def start(self, within_s: float = 30.0) -> float:
@@ -139,6 +143,9 @@ class Supervisor:
             StartError: a process could not start, or not in time; everything has been stopped again.
         """
         started_ns = self._clock.now_ns()
+        if self._wants_link and (reason := ableton_link.missing()) is not None:
+            self.stop()
+            raise StartError(reason)
         ready = _Ready({"performer", "brain"} | ({"desk"} if self._config.osc_port else set()))
         for role in ("brain", "performer", "desk"):
             if role in ready.waiting:
@@ -147,6 +154,7 @@ class Supervisor:
             while ready.waiting and not self._stopping:
                 self._await_start(ready, started_ns + round(within_s * 1e9))
             self._open_rescue()
+            self._start_or_end_link()
         except BaseException:
             # Also for a broken pipe in `report`, say: nothing may be left behind.
             self.stop()
@@ -252,6 +260,8 @@ class Supervisor:
                 return performer_main, spec
             case "brain":
                 return brain_main, BrainSpec(config.model, config.provider, self._address, shared)
+            case "ableton":
+                return ableton_main, AbletonSpec(self._styles, self._settings, self._address, shared)
             case _:
                 desk = DeskSpec(config.osc_host, config.osc_port, self._styles, self._settings, self._address, shared)
                 return desk_main, desk
@@ -281,10 +291,32 @@ class Supervisor:
             case State(settings):
                 # What the musician has set survives the performer.
                 self._settings = settings.items()
+                self._start_or_end_link()
             case PortsOpen():
                 self._orphans_due_ns = None
         if message is not None:
             self._report(message)
+
+    @property
+    def _wants_link(self) -> bool:
+        return dict(self._settings)["clock/source"] == "link"
+
+    def _start_or_end_link(self) -> None:
+        """The session's process is there while its beat is wanted."""
+        wanted, runs = self._wants_link, "ableton" in self._children
+        if wanted and not runs and not self._stopping:
+            if (reason := ableton_link.missing()) is None:
+                self._children["ableton"] = self._spawn("ableton")
+            elif not self._link_refused:
+                self._report(DeviceError(reason))
+            self._link_refused = reason is not None
+        elif not wanted:
+            self._link_refused = False
+            if runs:
+                child = self._children.pop("ableton")
+                child.process.terminate()
+                child.process.join(END_S)
+                child.control.close()
 
     def _lost(self, child: _Child) -> None:
         now_ns = self._clock.now_ns()

@@ -27,7 +27,7 @@ from support.stage import (
     settings_with,
 )
 
-from livegen.core.effects import CountIn, GeneratorLost, InputLost, Panic, Stopgap, Tap, Unplanned
+from livegen.core.effects import CountIn, GeneratorLost, InputLost, Panic, SessionBeat, Stopgap, Tap, Unplanned
 from livegen.core.engine import LATE_NS, LONGEST_PULSES, Engine
 from livegen.core.errors import InputError
 from livegen.core.events import Note, Off, On, Part
@@ -45,7 +45,7 @@ from livegen.core.midi import (
     Realtime,
     SongPosition,
 )
-from livegen.core.parameters import Settings
+from livegen.core.parameters import CLOCK_SOURCES, Settings
 from livegen.generators.band import Band
 from livegen.generators.scripted import ScriptedGenerator, in_turn
 
@@ -64,9 +64,7 @@ changes = st.one_of(
     st.fixed_dictionaries({"part/lead": st.booleans(), "part/bass": st.booleans()}),
     st.fixed_dictionaries({"beats_per_bar": st.integers(1, 12)}),
     st.fixed_dictionaries({"click": st.booleans(), "click/channel": st.integers(1, 16)}),
-    st.fixed_dictionaries(
-        {"clock/source": st.sampled_from(["internal", "midi", "tap", "follow"]), "clock/send": st.booleans()}
-    ),
+    st.fixed_dictionaries({"clock/source": st.sampled_from(CLOCK_SOURCES), "clock/send": st.booleans()}),
 )
 advances_ms = st.sampled_from([0, 0, 7, 150, 500])
 clock_messages = st.sampled_from(
@@ -129,6 +127,10 @@ class AnyPerformance(RuleBasedStateMachine):
         for period_ns in periods_ns:
             self.stage.sleep(period_ns)
             self.stage.receive(Tap())
+
+    @rule(beat=st.floats(-8, 1000), age_ns=st.integers(0, 50_000_000), tempo_bpm=st.floats(20, 999))
+    def session_beat(self, beat: float, age_ns: int, tempo_bpm: float) -> None:
+        self.stage.receive(SessionBeat(beat, max(0, self.stage.now_ns - age_ns), tempo_bpm, 1))
 
     @rule()
     def count_in(self) -> None:

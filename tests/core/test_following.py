@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from support.stage import BEAT, Stage, note_ons, settings_with
 
-from livegen.core.effects import Tap
+from livegen.core.effects import SessionBeat, Tap
 from livegen.core.events import Note, Part
 from livegen.core.midi import CLOCK, NoteOn, Realtime
 from livegen.core.parameters import CLOCK_SOURCES
@@ -104,12 +104,15 @@ class TestSwitching:
         last = 0.0
         for source, tempo in zip(("internal", *sources), tempi, strict=False):
             stage.change(clock__source=source)
+            place = stage.pulse / BEAT + 0.2
             for step in range(4 * BEAT):
                 stage.advance_to_ns(stage.now_ns + round(60e9 / tempo / BEAT))
                 if source == "midi":
                     stage.receive(Realtime(CLOCK))
                 elif step % BEAT == 0 and source == "tap":
                     stage.receive(Tap())
+                elif step % 12 == 0 and source == "link":
+                    stage.receive(SessionBeat(place + (step + 1) / BEAT, stage.now_ns, tempo, 1))
                 elif step % 12 == 0 and source == "follow":
                     stage.press(61 + step % 7)
                     stage.release(61 + step % 7)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
 import json
 import multiprocessing
@@ -20,9 +21,11 @@ from typing import Any
 import pytest
 from support.live import ask_osc
 
-from livegen.core.errors import ModelError
+from livegen.core.errors import DeviceError, ModelError
 from livegen.core.midi import NoteOff, NoteOn, encode, parse
 from livegen.core.parameters import Value
+from livegen.devices import ableton_link
+from livegen.devices.ableton_link import LinkSession
 from livegen.devices.clock import MonotonicClock
 from livegen.devices.memory import memory_cable
 from livegen.generators.model_files import bundled_directory
@@ -35,7 +38,8 @@ pytestmark = pytest.mark.processes
 
 LIMIT_S = 20.0
 SLICE_S = 0.005
-LEAD, CHORDS, DRUMS, PLAYER = 0, 1, 9, 5
+LEAD, CHORDS, DRUMS, PLAYER, CLICK = 0, 1, 9, 5, 14
+TEMPO_BPM = 97.0
 ROLES = ("performer", "brain", "desk")
 NOW_NS = MonotonicClock().now_ns
 
@@ -155,6 +159,16 @@ def slowed(pid: int, times: int) -> Iterator[None]:
 
 
 @pytest.fixture
+def peer() -> Iterator[LinkSession]:
+    """Another program's membership in the session."""
+    loop = asyncio.new_event_loop()
+    session = loop.run_until_complete(LinkSession.join(TEMPO_BPM, 4, MonotonicClock()))
+    yield session
+    session.leave()
+    loop.close()
+
+
+@pytest.fixture
 def rig() -> Iterator[Callable[..., Rig]]:
     """Make a rig; no process, shared memory or folder of it outlives the test."""
     made: list[Rig] = []
@@ -221,6 +235,54 @@ class TestPlaying:
 
     def test_without_osc_there_is_no_desk(self, rig: MakeRig) -> None:
         assert set(rig(osc_port=0).supervisor.pids()) == {"supervisor", "performer", "brain"}
+
+
+class TestAbletonLink:
+    """A real session with another program, this test, on this machine's network."""
+
+    def test_it_plays_on_the_sessions_beat_while_it_is_wanted(self, rig: MakeRig, peer: LinkSession) -> None:
+        stage = rig(osc_port=0, click=True, clock__source="link", tempo__bpm=140)
+        stage.until(lambda: stage.health("clock/state") in {"locked", "waiting"})
+        if not peer.beat().peers and not self.found(stage, peer):
+            pytest.skip("this machine's network lets no Link members find each other")
+        stage.until(lambda: stage.health("clock/tempo_bpm") == pytest.approx(TEMPO_BPM, abs=0.1))
+        joined_ns = NOW_NS()
+        stage.until(lambda: len(stage.onsets(CLICK, joined_ns)) > 6)
+        now = peer.beat()
+        beats = [now.beat + (at_ns - now.time_ns) * TEMPO_BPM / 60e9 for at_ns in stage.onsets(CLICK, joined_ns)]
+        assert sorted(abs(beat - round(beat)) for beat in beats)[len(beats) // 2] < 0.1
+        stage.supervisor.tell_performer(Change((("tempo/bpm", 104.0),)))
+        stage.until(lambda: peer.beat().tempo_bpm == pytest.approx(104.0, abs=0.01))
+        stage.supervisor.tell_performer(Change((("clock/source", "internal"),)))
+        stage.until(lambda: "ableton" not in stage.supervisor.pids())
+        stage.until(lambda: peer.beat().peers == 0)
+        assert not stage.count(Restarted)
+
+    @staticmethod
+    def found(stage: Rig, peer: LinkSession) -> bool:
+        end_ns = NOW_NS() + 10_000_000_000
+        while not peer.beat().peers and NOW_NS() < end_ns:
+            stage.run(0.05)
+        return bool(peer.beat().peers)
+
+    def test_without_the_library_it_does_not_start_with_it(self, rig: MakeRig, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr(ableton_link, "find_spec", lambda _: None)
+        stage = rig(start=False, osc_port=0, clock__source="link")
+        with pytest.raises(StartError, match=r"pip install 'livegen\[link\]'"):
+            stage.supervisor.start(LIMIT_S)
+        assert not stage.traces()
+
+    def test_chosen_while_playing_without_the_library_it_says_so_once_and_the_music_goes_on(
+        self, rig: MakeRig, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        stage = rig(osc_port=0)
+        monkeypatch.setattr(ableton_link, "find_spec", lambda _: None)
+        for name, value in (("clock/source", "link"), ("temperature", 0.7)):
+            stage.supervisor.tell_performer(Change(((name, value),)))
+        stage.until(lambda: stage.count(State) == 2)
+        assert stage.count(DeviceError) == 1
+        stage.play(60, 64, 67)
+        stage.until(lambda: stage.onsets(LEAD))
 
 
 class TestKills:
