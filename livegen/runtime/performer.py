@@ -9,6 +9,7 @@ import gc
 import os
 import signal
 import sys
+import time
 from collections import Counter, deque
 from contextlib import suppress
 from dataclasses import dataclass
@@ -80,6 +81,9 @@ WARM_NS = 1_000_000
 
 HISTORY_EVENTS = 512
 """What a brain that comes back is told of the player's past."""
+
+READY_NS = 500_000
+"""So long before something is due it is decided what it is: only the sending is left to be done at the time itself."""
 
 SWITCH_INTERVAL_S = 0.0005
 """Python's thread switch interval: at the default of 5 ms a busy thread delays the owner by as much."""
@@ -206,10 +210,17 @@ class Performer:
                 deadline_ns = self._engine.next_deadline_ns()
             wake_ns = housekeeping_ns + (HOUSEKEEPING_NS if now_ns >= housekeeping_ns else 0)
             if deadline_ns is not None:
-                wake_ns = min(wake_ns, deadline_ns - WARM_NS if deadline_ns - now_ns > WARM_NS else deadline_ns)
+                early_ns = WARM_NS if deadline_ns - now_ns > WARM_NS else READY_NS
+                wake_ns = min(wake_ns, deadline_ns - early_ns)
             with suppress(Empty):
                 self._handle(self.inbox.get(timeout=max(0, wake_ns - self._clock.now_ns()) / 1e9))
-            self._perform(self._engine.tick(self._clock.now_ns()))
+            self._tick()
+
+    def _tick(self) -> None:
+        """Do what is due, and what is due in a moment at its time."""
+        now_ns, deadline_ns = self._clock.now_ns(), self._engine.next_deadline_ns()
+        is_near = deadline_ns is not None and now_ns < deadline_ns <= now_ns + READY_NS
+        self._perform(self._engine.tick(deadline_ns if is_near else now_ns))
 
     def close(self) -> None:
         """Release what sounds, then close ports and links, in reverse order of opening."""
@@ -352,6 +363,9 @@ class Performer:
                     self._supervisor.post(AnswerTiming(phrase_end_ns, delay_ns, self._engine.transport.beats(delay_ns)))
 
     def _send(self, effect: Send) -> None:
+        while self._clock.now_ns() < effect.due_ns:
+            # Asleep, the processor would forget what it is about to do.
+            time.sleep(0)
         sent = self._outlet.send(effect.message)
         if sent and effect.part is not None and isinstance(effect.message, NoteOn):
             self._schedule_error.add(self._clock.now_ns() - effect.due_ns)

@@ -31,7 +31,18 @@ from livegen.devices.memory import memory_cable
 from livegen.generators.model_files import bundled_directory
 from livegen.runtime.config import Config
 from livegen.runtime.delays import NOTHING_MEASURED, Delays
-from livegen.runtime.messages import AnswerTiming, Change, DeskReady, GeneratorReady, Health, PortsOpen, Restarted, State
+from livegen.runtime.messages import (
+    AnswerTiming,
+    Change,
+    DeskReady,
+    GeneratorReady,
+    Health,
+    PortsOpen,
+    Restarted,
+    State,
+    TakeTimings,
+    TimingsTaken,
+)
 from livegen.runtime.supervisor import StartError, Supervisor
 
 pytestmark = pytest.mark.processes
@@ -217,6 +228,17 @@ class TestPlaying:
         opened = [message.advance_ns for message in stage.said if isinstance(message, PortsOpen)]
         assert opened == [round(holds_ms * 1e6)]
         stage.until(lambda: stage.health("output/delay_ms") == holds_ms)
+
+    def test_no_note_leaves_before_its_time(self, rig: MakeRig) -> None:
+        """Although it is decided a moment earlier."""
+        stage = rig(osc_port=0, mode="accompany")
+        stage.accompanied()
+        stage.run(2.0)
+        stage.supervisor.tell_performer(TakeTimings())
+        stage.until(lambda: stage.count(TimingsTaken))
+        (taken,) = [message for message in stage.said if isinstance(message, TimingsTaken)]
+        assert taken.late_ns
+        assert min(taken.late_ns) >= 0
 
     def test_stopping_before_the_start_frees_everything_too(self, rig: MakeRig) -> None:
         stage = rig(start=False)
