@@ -5,6 +5,9 @@ from __future__ import annotations
 from dataclasses import replace
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from support.laws import slow_law
 from support.stage import BEAT, CHORDS, Sent, Stage, lead, plan_for, settings_with
 
 from livegen.core.effects import Stopgap, Unplanned
@@ -105,6 +108,27 @@ def test_without_a_brain_the_ladder_begins_at_once(stage: Stage) -> None:
     to_beat(stage, 1.8)
     stage.receive(Unplanned(stage.asked[-1].plan_id))
     assert stage.engine.plans_from() == "last plan"
+
+
+@slow_law
+@given(lookahead=st.floats(0.1, 2), away=st.floats(0.5, 6), hop=st.sampled_from(["half", "beat"]))
+def test_within_a_bar_of_its_return_the_brain_plays_again(lookahead: float, away: float, hop: str) -> None:
+    """Whatever it was asked while it was away; from then on it answers at once."""
+    stage = Stage(settings_with(mode="accompany", lookahead=lookahead, hop=hop))
+    stage.press(72)
+    for step in range(round(away * 8)):
+        stage.advance(0.125)
+        for request in stage.asked[-1:] if step % 3 else stage.overdue[-1:]:
+            stage.receive(Unplanned(request.plan_id))
+    back = stage.pulse
+    while stage.pulse < back + 4 * BEAT:
+        asked = len(stage.asked)
+        stage.advance(0.1)
+        for request in stage.asked[asked:]:
+            stage.receive(plan_for(request, [replace(HIT, onset=0)]))
+    assert stage.engine.plans_from() == "brain"
+    stage.advance(0.5)
+    assert Part.DRUMS in {item.part for item in stage.sent}
 
 
 def test_silence_at_the_bar_lengthens_nothing(stage: Stage) -> None:
