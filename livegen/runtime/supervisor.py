@@ -21,16 +21,17 @@ from typing import Any, cast
 
 from livegen.core.errors import DeviceError, LivegenError
 from livegen.core.parameters import Value, build_registry
-from livegen.devices.clock import MonotonicClock
+from livegen.devices.clock import MonotonicClock, local_date_time
 from livegen.devices.ports import Backend
 from livegen.generators.open_generator import styles_of
 from livegen.runtime.brain import BrainSpec, brain_main
 from livegen.runtime.config import Config
 from livegen.runtime.delays import NOTHING_MEASURED, Delays
 from livegen.runtime.desk import DeskSpec, desk_main
-from livegen.runtime.messages import DeskReady, GeneratorReady, PortsOpen, Restarted, StartFailed, State, Stop
+from livegen.runtime.messages import DeskReady, GeneratorReady, LogOpened, PortsOpen, Restarted, StartFailed, State, Stop
 from livegen.runtime.performer import PerformerSpec, performer_main
 from livegen.runtime.rescue import Rescue
+from livegen.runtime.session_files import place_of
 from livegen.runtime.shared import SharedState
 
 LOOK_S = 0.25
@@ -123,6 +124,8 @@ class Supervisor:
         self._stopping = False
         self._wake_in, self._wake_out = Pipe(duplex=False)
         self.restarts: Counter[str] = Counter()
+        self.session_logs: list[Path] = []
+        self._log_place = place_of(config, local_date_time())
         self._folder = Path(tempfile.mkdtemp(prefix="livegen-"))
         self._address = rf"\\.\pipe\{self._folder.name}" if os.name == "nt" else str(self._folder / "performer")
         self._shared = SharedState.create()
@@ -247,7 +250,15 @@ class Supervisor:
             case "performer":
                 restarted = self.restarts["performer"] > 0
                 spec = PerformerSpec(
-                    config, self._styles, self._settings, self._address, shared, self._backend, restarted, self._delays
+                    config,
+                    self._styles,
+                    self._settings,
+                    self._address,
+                    shared,
+                    self._backend,
+                    restarted,
+                    self._delays,
+                    self._log_place,
                 )
                 return performer_main, spec
             case "brain":
@@ -283,6 +294,8 @@ class Supervisor:
                 self._settings = settings.items()
             case PortsOpen():
                 self._orphans_due_ns = None
+            case LogOpened(path):
+                self.session_logs.append(Path(path))
         if message is not None:
             self._report(message)
 
