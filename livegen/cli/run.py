@@ -59,7 +59,7 @@ def write_beside(log: Path) -> None:
     try:
         write_midi(log, path)
     except InputError as error:
-        print(f"warning: {error}", file=sys.stderr, flush=True)
+        print(error, file=sys.stderr, flush=True)
         return
     print(f"what was played: {path}", flush=True)
 
