@@ -33,6 +33,8 @@ provider = "cuda"
 seed = 7
 osc_host = "0.0.0.0"
 osc_port = 9000
+session_log = "gigs"
+session_log_mb = 50
 
 [channels]
 bass = 5
@@ -60,6 +62,8 @@ class TestReading:
             seed=7,
             osc_host="0.0.0.0",  # noqa: S104 - only read
             osc_port=9000,
+            session_log="gigs",
+            session_log_mb=50,
             channels={**CHANNELS, Part.BASS: 4},
             parameters={"mode": "accompany", "temperature": 1, "style/jazz": 0.5, "tempo/bpm": 97.5},
         )
