@@ -1,4 +1,4 @@
-"""The performer: MIDI in and out, the transport, the schedule and the ledger. No model, no network, no disk.
+"""The performer: MIDI in and out, the transport, the schedule and the ledger. No model, no network, no disk but for a log.
 
 One owner thread, the process's main thread, blocks on "next message or next deadline"; drivers and links stamp and enqueue.
 """
