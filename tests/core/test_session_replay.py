@@ -41,7 +41,7 @@ class AnyLoggedPerformance(AnyPerformance):
             assert replay.ended
 
 
-AnyLoggedPerformance.TestCase.settings = hypothesis_settings(deadline=None, max_examples=40, stateful_step_count=40)
+AnyLoggedPerformance.TestCase.settings = hypothesis_settings(deadline=None, max_examples=20, stateful_step_count=40)
 TestAnyLoggedPerformance = AnyLoggedPerformance.TestCase
 
 
