@@ -8,10 +8,10 @@ import sys
 from collections.abc import Sequence
 
 from livegen import __version__
-from livegen.cli import bench, calibrate, demo, doctor, models, ports, run, simulate
+from livegen.cli import bench, calibrate, demo, doctor, models, ports, replay, run, simulate
 from livegen.core.errors import LivegenError
 
-COMMANDS = (run, demo, simulate, calibrate, bench, doctor, ports, models)
+COMMANDS = (run, demo, simulate, calibrate, bench, doctor, ports, models, replay)
 
 
 def build_parser() -> argparse.ArgumentParser:
@@ -30,7 +30,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command.
 
     Returns:
-        0 when it did what it should, 1 when it found something wrong (`doctor`, `demo`), 2 for input that it cannot use.
+        0 when it did what it should, 1 when it found something wrong (`doctor`, `demo`, `replay`), 2 for unusable input.
     """
     options = build_parser().parse_args(arguments)
     try:

@@ -49,6 +49,7 @@ def add_run_options(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--osc-host", metavar="ADDRESS", help="where OSC listens (default: 127.0.0.1)")
     parser.add_argument("--osc-port", type=int, metavar="PORT", help="UDP port of OSC, 0 for none (default: 7700)")
+    parser.add_argument("--log", dest="session_log", metavar="DIR", help="record the session in a new file in this folder")
     add_model_options(parser)
     add_playing_options(parser)
 
@@ -75,7 +76,8 @@ def config_of(options: argparse.Namespace) -> Config:
         ConfigError: the file or an option cannot be used.
     """
     config = read_config(options.config) if options.config else Config()
-    names = ("backend", "input", "output", "output_delay_ms", "model", "provider", "seed", "osc_host", "osc_port")
+    names = ["backend", "input", "output", "output_delay_ms", "model", "provider", "seed"]
+    names += ["osc_host", "osc_port", "session_log"]
     given = {name: getattr(options, name) for name in names if getattr(options, name) is not None}
     return checked(replace(config, **given, parameters={**config.parameters, **parameters_of(options)}))
 

@@ -5,11 +5,24 @@ from __future__ import annotations
 import argparse
 import signal
 import sys
+from pathlib import Path
 from typing import Any
 
 from livegen.cli.options import Subparsers, add_run_options, config_of
+from livegen.core.errors import InputError
 from livegen.runtime.delays import delays_file, read_delays
-from livegen.runtime.messages import AnswerTiming, DeskReady, Failed, GeneratorReady, PortsOpen, Restarted, StartFailed
+from livegen.runtime.messages import (
+    AnswerTiming,
+    DeskReady,
+    Failed,
+    GeneratorReady,
+    LogEnded,
+    LogOpened,
+    PortsOpen,
+    Restarted,
+    StartFailed,
+)
+from livegen.runtime.session_midi import write_midi
 from livegen.runtime.supervisor import Supervisor
 
 
@@ -34,8 +47,21 @@ def run(options: argparse.Namespace) -> int:
         supervisor.run()
     finally:
         supervisor.stop()
+    for log in supervisor.session_logs:
+        write_beside(log)
     print("all notes released, goodbye", flush=True)
     return 0
+
+
+def write_beside(log: Path) -> None:
+    """Write what a log says as a MIDI file of the same name."""
+    path = log.with_suffix(".mid")
+    try:
+        write_midi(log, path)
+    except InputError as error:
+        print(error, file=sys.stderr, flush=True)
+        return
+    print(f"what was played: {path}", flush=True)
 
 
 def report(message: Any) -> None:
@@ -52,6 +78,10 @@ def report(message: Any) -> None:
                 print(f"warning: {notice}", file=sys.stderr, flush=True)
         case AnswerTiming(_, delay_ns, delay_beats):
             print(f"answered after {delay_ns / 1e6:.0f} ms, {delay_beats:.2f} beats", flush=True)
+        case LogOpened(path):
+            print(f"session log: {path}", flush=True)
+        case LogEnded(reason):
+            print(f"warning: the session is no longer recorded: {reason}", file=sys.stderr, flush=True)
         case StartFailed(reason) | Failed(_, reason):
             print(f"warning: {reason}", file=sys.stderr, flush=True)
         case Restarted(role, exit_code):

@@ -28,6 +28,11 @@ class MonotonicClock:
         return time.perf_counter_ns()
 
 
+def local_date_time() -> str:
+    """What a clock on the wall says, such as "2026-03-14-203000", to name a file by; any thread, does not block."""
+    return time.strftime("%Y-%m-%d-%H%M%S")
+
+
 class ManualClock:
     """A clock that moves when told: for tests and for virtual time. One thread sets it, any may read it.
 

@@ -17,6 +17,7 @@ BACKENDS = ("auto", "alsa", "jack", "coremidi", "winmm", "none")
 PROVIDERS = ("cpu", "cuda", "coreml", "dml")
 MOST_DELAY_MS = MOST_ADVANCE_NS / 1e6
 """No output can be allowed a longer delay."""
+MOST_LOG_MB = 100_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,6 +34,8 @@ class Config:
         seed: the agent's random numbers.
         osc_host: address that OSC listens on.
         osc_port: UDP port, 0 for none.
+        session_log: folder in which sessions are recorded, or None for no recording.
+        session_log_mb: where recording ends, in millions of bytes a run.
         channels: MIDI channel 0..15 of each part.
         parameters: values to begin with, by parameter name.
     """
@@ -46,6 +49,8 @@ class Config:
     seed: int = 0
     osc_host: str = "127.0.0.1"
     osc_port: int = 7700
+    session_log: str | None = None
+    session_log_mb: int = 200
     channels: Mapping[Part, int] = field(default_factory=lambda: dict(CHANNELS))
     parameters: Mapping[str, Value] = field(default_factory=dict)
 
@@ -69,7 +74,7 @@ DEFAULTS = Config()
 
 _TYPES: dict[str, type] = {
     "backend": str, "input": str, "output": str, "output_delay_ms": float, "model": str, "provider": str, "seed": int,
-    "osc_host": str, "osc_port": int, "channels": dict, "parameters": dict,
+    "osc_host": str, "osc_port": int, "session_log": str, "session_log_mb": int, "channels": dict, "parameters": dict,
 }  # fmt: skip
 _WORDS: dict[type, str] = {str: "a text in quotes", int: "a whole number", float: "a number", dict: "a table"}
 
@@ -128,6 +133,8 @@ def checked(config: Config) -> Config:
         raise ConfigError(f"osc_port: {config.osc_port} is not in 0..65535 (0 turns OSC off)")
     if config.output_delay_ms is not None and not 0 <= config.output_delay_ms <= MOST_DELAY_MS:
         raise ConfigError(f"output_delay_ms: {config.output_delay_ms:g} is not in 0..{MOST_DELAY_MS:g}")
+    if not 1 <= config.session_log_mb <= MOST_LOG_MB:
+        raise ConfigError(f"session_log_mb: {config.session_log_mb} is not in 1..{MOST_LOG_MB}")
     if config.seed < 0:
         raise ConfigError(f"seed: {config.seed} is negative")
     return config

@@ -103,6 +103,20 @@ class DeskReady:
 
 
 @dataclass(frozen=True, slots=True)
+class LogOpened:
+    """The session is recorded in this file."""
+
+    path: str
+
+
+@dataclass(frozen=True, slots=True)
+class LogEnded:
+    """Recording has ended before the session; the reason, for the person at the terminal. The music goes on."""
+
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
 class TakeTimings:
     """The performer hands over what it has measured of its schedule, and begins anew."""
 

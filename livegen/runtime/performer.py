@@ -1,4 +1,4 @@
-"""The performer: MIDI in and out, the transport, the schedule and the ledger. No model, no network, no disk.
+"""The performer: MIDI in and out, the transport, the schedule and the ledger. No model, no network, no disk but for a log.
 
 One owner thread, the process's main thread, blocks on "next message or next deadline"; drivers and links stamp and enqueue.
 """
@@ -34,7 +34,6 @@ from livegen.core.effects import (
     Tap,
     Unplanned,
 )
-from livegen.core.engine import Engine
 from livegen.core.errors import DeviceError, InputError, LivegenError, ModelError
 from livegen.core.events import PlayerEvent
 from livegen.core.midi import NoteOn, parse
@@ -65,6 +64,8 @@ from livegen.runtime.messages import (
 )
 from livegen.runtime.outlet import Outlet
 from livegen.runtime.priority import go_first
+from livegen.runtime.recorder import Recorder, recorded_engine
+from livegen.runtime.session_files import LogPlace
 from livegen.runtime.shared import SharedName, SharedState
 
 HOUSEKEEPING_NS = 100_000_000
@@ -102,6 +103,7 @@ class PerformerSpec:
         backend: in-memory ports to use instead of the configured system.
         restarted: a performer has played before in this run: ports that are missing are waited for.
         delays: what has been measured of the outputs.
+        log_place: where the session is recorded, if it is.
     """
 
     config: Config
@@ -112,6 +114,7 @@ class PerformerSpec:
     backend: Backend | None = None
     restarted: bool = False
     delays: Delays = NOTHING_MEASURED
+    log_place: LogPlace | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -163,7 +166,8 @@ class Performer:
         self._running = True
         self._rounds = 0
         settings, _ = build_registry(spec.styles).defaults().with_changes(spec.settings)
-        self._engine = Engine(settings, self._clock.now_ns(), seed=spec.config.seed, channels=spec.config.channels)
+        self._recorder = Recorder(spec.log_place, self._supervisor.post)
+        self._engine = recorded_engine(self._recorder, settings, self._clock.now_ns(), spec.config)
 
     def start(self) -> None:
         """Open the ports and begin to accept calls.
@@ -181,6 +185,7 @@ class Performer:
                 if not self._spec.restarted:
                     raise
         self._warm_up()
+        self._recorder.start()
         self._supervisor.start()
         self._hub.start()
         input_name = self._input.name if self._input is not None else ""
@@ -232,6 +237,7 @@ class Performer:
         for resource in (self._input, self._outlet, self._backend):
             if resource is not None:
                 resource.close()
+        self._recorder.close()
         # Last, since the supervisor takes its end for ours.
         self._supervisor.close()
         self._shared.close()
@@ -451,6 +457,7 @@ class Performer:
             ("output/delay_ms", round(self._engine.advance_ns / 1e6, 2)),
             ("sounding", sum(1 for _ in self._engine.ledger.sounding())),
             *readings(counters),
+            *self._recorder.readings(),
             *self._schedule_error.read("schedule_error"),
             *self._plan_time.read("plan_roundtrip"),
             ("pid/performer", os.getpid()),

@@ -22,7 +22,7 @@ from typing import Any, cast
 from livegen.core.errors import DeviceError, LivegenError
 from livegen.core.parameters import Value, build_registry
 from livegen.devices import ableton_link
-from livegen.devices.clock import MonotonicClock
+from livegen.devices.clock import MonotonicClock, local_date_time
 from livegen.devices.ports import Backend
 from livegen.generators.open_generator import styles_of
 from livegen.runtime.ableton import AbletonSpec, ableton_main
@@ -30,9 +30,10 @@ from livegen.runtime.brain import BrainSpec, brain_main
 from livegen.runtime.config import Config
 from livegen.runtime.delays import NOTHING_MEASURED, Delays
 from livegen.runtime.desk import DeskSpec, desk_main
-from livegen.runtime.messages import DeskReady, GeneratorReady, PortsOpen, Restarted, StartFailed, State, Stop
+from livegen.runtime.messages import DeskReady, GeneratorReady, LogOpened, PortsOpen, Restarted, StartFailed, State, Stop
 from livegen.runtime.performer import PerformerSpec, performer_main
 from livegen.runtime.rescue import Rescue
+from livegen.runtime.session_files import place_of
 from livegen.runtime.shared import SharedState
 
 LOOK_S = 0.25
@@ -125,6 +126,8 @@ class Supervisor:
         self._stopping = False
         self._wake_in, self._wake_out = Pipe(duplex=False)
         self.restarts: Counter[str] = Counter()
+        self.session_logs: list[Path] = []
+        self._log_place = place_of(config, local_date_time())
         self._folder = Path(tempfile.mkdtemp(prefix="livegen-"))
         self._address = rf"\\.\pipe\{self._folder.name}" if os.name == "nt" else str(self._folder / "performer")
         self._shared = SharedState.create()
@@ -255,7 +258,15 @@ class Supervisor:
             case "performer":
                 restarted = self.restarts["performer"] > 0
                 spec = PerformerSpec(
-                    config, self._styles, self._settings, self._address, shared, self._backend, restarted, self._delays
+                    config,
+                    self._styles,
+                    self._settings,
+                    self._address,
+                    shared,
+                    self._backend,
+                    restarted,
+                    self._delays,
+                    self._log_place,
                 )
                 return performer_main, spec
             case "brain":
@@ -294,6 +305,8 @@ class Supervisor:
                 self._start_or_end_link()
             case PortsOpen():
                 self._orphans_due_ns = None
+            case LogOpened(path):
+                self.session_logs.append(Path(path))
         if message is not None:
             self._report(message)
 

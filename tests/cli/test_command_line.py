@@ -32,7 +32,7 @@ from livegen.runtime.delays import delays_file
 
 LIMIT_S = 60
 NO_SERVER = {"JACK_DEFAULT_SERVER": "livegen-no-such-server", "JACK_NO_START_SERVER": "1"}
-NAMES = ("run", "demo", "simulate", "calibrate", "bench", "doctor", "ports", "models")
+NAMES = ("run", "demo", "simulate", "calibrate", "bench", "doctor", "ports", "models", "replay")
 
 Refused = Callable[..., str]
 

@@ -33,6 +33,8 @@ provider = "cuda"
 seed = 7
 osc_host = "0.0.0.0"
 osc_port = 9000
+session_log = "gigs"
+session_log_mb = 50
 
 [channels]
 bass = 5
@@ -60,6 +62,8 @@ class TestReading:
             seed=7,
             osc_host="0.0.0.0",  # noqa: S104 - only read
             osc_port=9000,
+            session_log="gigs",
+            session_log_mb=50,
             channels={**CHANNELS, Part.BASS: 4},
             parameters={"mode": "accompany", "temperature": 1, "style/jazz": 0.5, "tempo/bpm": 97.5},
         )
@@ -116,6 +120,8 @@ class TestValues:
             ({"backend": "oss"}, f"backend: 'oss' is not one of {', '.join(BACKENDS)}"),
             ({"provider": "gpu"}, f"provider: 'gpu' is not one of {', '.join(PROVIDERS)}"),
             ({"osc_port": -1}, r"osc_port: -1 is not in 0\.\.65535"),
+            ({"session_log_mb": 0}, r"session_log_mb: 0 is not in 1\.\.100000"),
+            ({"session_log": True}, "session_log: wants a text in quotes, not True"),
             ({"osc_port": 65536}, r"osc_port: 65536 is not in 0\.\.65535"),
             ({"seed": -1}, "seed: -1 is negative"),
             ({"output_delay_ms": "12"}, "output_delay_ms: wants a number, not '12'"),

@@ -71,6 +71,7 @@ class Rig:
         osc_port: int | None = None,
         delays: Delays = NOTHING_MEASURED,
         delay_ms: float | None = None,
+        session_log: Path | None = None,
         **parameters: Value,
     ) -> None:
         backend, self.peer = memory_cable()
@@ -78,7 +79,8 @@ class Rig:
         self.port = free_port() if osc_port is None else osc_port
         self.said: list[Any] = []
         named = {name.replace("__", "/"): value for name, value in parameters.items()}
-        config = Config(model=model, osc_port=self.port, output_delay_ms=delay_ms, parameters=named)
+        log = None if session_log is None else str(session_log)
+        config = Config(model=model, osc_port=self.port, output_delay_ms=delay_ms, session_log=log, parameters=named)
         self.supervisor = Supervisor(config, self.said.append, backend, delays)
         block = Path("/dev/shm", self.supervisor._shared.name.name)  # noqa: S108 - where Linux keeps shared memory
         self._kept = [Path(self.supervisor._address).parent, block]
