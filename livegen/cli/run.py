@@ -10,6 +10,7 @@ from typing import Any
 from livegen.cli.options import Subparsers, add_run_options, config_of
 from livegen.runtime.delays import delays_file, read_delays
 from livegen.runtime.messages import AnswerTiming, DeskReady, Failed, GeneratorReady, PortsOpen, Restarted, StartFailed
+from livegen.runtime.notify import Notifier
 from livegen.runtime.supervisor import Supervisor
 
 
@@ -25,7 +26,7 @@ def run(options: argparse.Namespace) -> int:
     config = config_of(options)
     if config.osc_host not in ("127.0.0.1", "localhost"):
         print(f"OSC listens on {config.osc_host}: everybody who reaches this address can play along", file=sys.stderr)
-    supervisor = Supervisor(config, report, delays=read_delays(delays_file()))
+    supervisor = Supervisor(config, report, delays=read_delays(delays_file()), notifier=Notifier.of())
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda *_: supervisor.request_stop())
     seconds = supervisor.start()

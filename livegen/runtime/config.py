@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
@@ -17,6 +18,8 @@ BACKENDS = ("auto", "alsa", "jack", "coremidi", "winmm", "none")
 PROVIDERS = ("cpu", "cuda", "coreml", "dml")
 MOST_DELAY_MS = MOST_ADVANCE_NS / 1e6
 """No output can be allowed a longer delay."""
+_NAME = re.compile(r"\w[\w .-]{0,30}", re.ASCII)
+"""What every MIDI system and file system takes for a part of a name: no colon, no slash."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,6 +27,7 @@ class Config:
     """One run of the daemon.
 
     Attributes:
+        name: of the daemon, a part of its virtual ports' names; two that run at once have different ones.
         backend: one of `BACKENDS`; "none" opens no MIDI port.
         input: pattern of the port to listen to, or None for our own virtual port.
         output: pattern of the port to play to, or None for our own virtual port.
@@ -37,6 +41,7 @@ class Config:
         parameters: values to begin with, by parameter name.
     """
 
+    name: str = "livegen"
     backend: str = "auto"
     input: str | None = None
     output: str | None = None
@@ -48,6 +53,11 @@ class Config:
     osc_port: int = 7700
     channels: Mapping[Part, int] = field(default_factory=lambda: dict(CHANNELS))
     parameters: Mapping[str, Value] = field(default_factory=dict)
+
+    @property
+    def port_names(self) -> tuple[str, str]:
+        """Names of our own virtual input and output."""
+        return f"{self.name} in", f"{self.name} out"
 
     def settings(self, registry: Registry) -> Settings:
         """The settings to begin with.
@@ -68,7 +78,7 @@ DEFAULTS = Config()
 """A run without options."""
 
 _TYPES: dict[str, type] = {
-    "backend": str, "input": str, "output": str, "output_delay_ms": float, "model": str, "provider": str, "seed": int,
+    "name": str, "backend": str, "input": str, "output": str, "output_delay_ms": float, "model": str, "provider": str, "seed": int,
     "osc_host": str, "osc_port": int, "channels": dict, "parameters": dict,
 }  # fmt: skip
 _WORDS: dict[type, str] = {str: "a text in quotes", int: "a whole number", float: "a number", dict: "a table"}
@@ -124,6 +134,8 @@ def checked(config: Config) -> Config:
     for name, value, known in (("backend", config.backend, BACKENDS), ("provider", config.provider, PROVIDERS)):
         if value not in known:
             raise ConfigError(f"{name}: {value!r} is not one of {', '.join(known)}")
+    if not _NAME.fullmatch(config.name) or config.name != config.name.strip():
+        raise ConfigError(f"name: {config.name!r} is not 1 to 31 letters, digits, spaces, hyphens, dots or underlines")
     if not 0 <= config.osc_port <= 65535:
         raise ConfigError(f"osc_port: {config.osc_port} is not in 0..65535 (0 turns OSC off)")
     if config.output_delay_ms is not None and not 0 <= config.output_delay_ms <= MOST_DELAY_MS:

@@ -32,7 +32,7 @@ from livegen.runtime.delays import delays_file
 
 LIMIT_S = 60
 NO_SERVER = {"JACK_DEFAULT_SERVER": "livegen-no-such-server", "JACK_NO_START_SERVER": "1"}
-NAMES = ("run", "demo", "simulate", "calibrate", "bench", "doctor", "ports", "models")
+NAMES = ("run", "demo", "simulate", "calibrate", "bench", "doctor", "ports", "models", "service")
 
 Refused = Callable[..., str]
 
@@ -413,6 +413,8 @@ class TestStartOfRun:
         assert f"127.0.0.1:{taken_port}" in said
         assert "choose another OSC port" in said
         assert "ready" not in done.stdout
+        if Path("/proc/net/udp").exists():
+            assert f"process {os.getpid()} (" in said
 
     @pytest.mark.processes
     @pytest.mark.parametrize("command", ["run", "ports"])
