@@ -13,6 +13,7 @@ from livegen.core.engine import CHANNELS, MOST_ADVANCE_NS
 from livegen.core.errors import ConfigError, InputError
 from livegen.core.events import Part
 from livegen.core.parameters import Registry, Settings, Value
+from livegen.runtime.config_lines import faulty_key, line_of
 
 BACKENDS = ("auto", "alsa", "jack", "coremidi", "winmm", "none")
 PROVIDERS = ("cpu", "cuda", "coreml", "dml")
@@ -78,8 +79,8 @@ DEFAULTS = Config()
 """A run without options."""
 
 _TYPES: dict[str, type] = {
-    "name": str, "backend": str, "input": str, "output": str, "output_delay_ms": float, "model": str, "provider": str, "seed": int,
-    "osc_host": str, "osc_port": int, "channels": dict, "parameters": dict,
+    "name": str, "backend": str, "input": str, "output": str, "output_delay_ms": float, "model": str, "provider": str,
+    "seed": int, "osc_host": str, "osc_port": int, "channels": dict, "parameters": dict,
 }  # fmt: skip
 _WORDS: dict[type, str] = {str: "a text in quotes", int: "a whole number", float: "a number", dict: "a table"}
 
@@ -88,10 +89,11 @@ def read_config(path: Path) -> Config:
     """Read a TOML file.
 
     Raises:
-        ConfigError: it is missing, is not TOML (with the line), or has an unknown key or a wrong value; the text names it.
+        ConfigError: it is missing, is not TOML, or has an unknown key or a wrong value; the text names it and its line.
     """
     try:
-        table = tomllib.loads(path.read_text(encoding="utf-8"))
+        text = path.read_text(encoding="utf-8")
+        table = tomllib.loads(text)
     except FileNotFoundError:
         raise ConfigError(f"{path}: there is no such file") from None
     except (OSError, UnicodeDecodeError) as error:
@@ -101,7 +103,29 @@ def read_config(path: Path) -> Config:
     try:
         return with_table(Config(), table)
     except ConfigError as error:
-        raise ConfigError(f"{path}: {error}") from error
+        key = faulty_key(table, lambda part: with_table(Config(), part))
+        raise ConfigError(f"{_place(path, text, key)}: {error}") from error
+
+
+def with_place(error: ConfigError, path: Path, config: Config, registry: Registry) -> ConfigError:
+    """The error of a parameter with the place in the file that it comes from; as it is if it comes from elsewhere.
+
+    Args:
+        error: what `Config.settings` has raised.
+        path: the file that was read.
+        config: the file's, with options over it.
+        registry: the parameters that there are.
+    """
+    given = {name: value for name, value in read_config(path).parameters.items() if config.parameters.get(name) == value}
+    name = faulty_key(given, lambda part: Config(parameters=part).settings(registry))
+    if name is None:
+        return error
+    return ConfigError(f"{_place(path, path.read_text(encoding='utf-8'), ('parameters', *name))}: {error}")
+
+
+def _place(path: Path, text: str, key: tuple[str, ...] | None) -> str:
+    line = None if key is None else line_of(text, key)
+    return str(path) if line is None else f"{path}, line {line}"
 
 
 def with_table(config: Config, table: Mapping[str, Any]) -> Config:

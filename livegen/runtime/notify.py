@@ -1,4 +1,4 @@
-"""What a service manager is told, by systemd's protocol: a datagram of `NAME=value` lines to the socket that $NOTIFY_SOCKET names.
+"""What a service manager is told, by systemd's protocol: datagrams of `NAME=value` lines to the socket in $NOTIFY_SOCKET.
 
 See sd_notify(3) and sd_watchdog_enabled(3). Without a manager nothing is sent and nothing fails.
 """

@@ -400,7 +400,7 @@ class Performer:
         """What is due ten times a second.
 
         Raises:
-            LivegenError: a thread without which we would be deaf has ended; our notes end with us, and the next performer hears.
+            LivegenError: a thread has ended without which we are deaf; our notes end with us, and the next performer hears.
         """
         if not (self._hub.alive and self._supervisor.alive):
             raise LivegenError("a thread of the performer's links has died")

@@ -19,7 +19,7 @@ from livegen.core.errors import ConfigError
 Kind = Literal["systemd", "launchd"]
 
 WATCHDOG_S = 45
-"""systemd starts everything anew when the supervisor has been silent so long: it has 30 s for a process that does not come up."""
+"""systemd starts everything anew when the supervisor has been silent so long: a child may take 30 s for its first beat."""
 
 RETRY_S = 5
 """Pause before the next start, without end: a keyboard that is switched on an hour later is found then."""
@@ -131,8 +131,8 @@ def service_file(
         return ServiceFile(kind, path, _plist(command, f"org.{label}", home / "Library" / "Logs" / f"{label}.log"), steps)
     named = environment.get("XDG_CONFIG_HOME", "")
     folder = Path(named) if Path(named).is_absolute() else home / ".config"
-    steps = ("systemctl --user daemon-reload", f"systemctl --user enable --now {label}")
-    return ServiceFile(kind, folder / "systemd" / "user" / f"{label}.service", _unit(command), steps)
+    unit_steps = ("systemctl --user daemon-reload", f"systemctl --user enable --now {label}")
+    return ServiceFile(kind, folder / "systemd" / "user" / f"{label}.service", _unit(command), unit_steps)
 
 
 def _unit(command: Sequence[str]) -> str:

@@ -83,7 +83,9 @@ def test_a_manager_hears_of_the_start_of_life_of_repairs_and_of_the_end(
 ) -> None:
     variables, up_to = manager
     command = [*RUN, "--backend", "none", "--osc-port", "0"]
-    with subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, env={**os.environ, **variables}) as daemon:
+    with subprocess.Popen(
+        command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, env={**os.environ, **variables}
+    ) as daemon:
         try:
             assert up_to("READY=1") == ["READY=1", "STATUS=playing"]
             for _ in range(3):
@@ -112,8 +114,8 @@ def test_a_second_daemon_says_who_is_first_and_starts_nothing() -> None:
         lock.release()
     assert (done.returncode, done.stdout) == (2, "")
     assert done.stderr == (
-        f"livegen run: another livegen (process {os.getpid()}) runs under the name 'livegen' and has the ports 'livegen in' and "
-        "'livegen out': stop it, or give this one a name of its own with --name\n"
+        f"livegen run: another livegen (process {os.getpid()}) runs under the name 'livegen' and has the ports "
+        "'livegen in' and 'livegen out': stop it, or give this one a name of its own with --name\n"
     )
 
 

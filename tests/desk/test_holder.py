@@ -34,7 +34,10 @@ if __name__ == "__main__":
 pytestmark = pytest.mark.skipif(not Path("/proc/net/udp").exists(), reason="only Linux tells")
 
 
-@pytest.mark.parametrize(("family", "host"), [(socket.AF_INET, "127.0.0.1"), (socket.AF_INET, "0.0.0.0"), (socket.AF_INET6, "::1")])  # noqa: S104
+@pytest.mark.parametrize(
+    ("family", "host"),
+    [(socket.AF_INET, "127.0.0.1"), (socket.AF_INET, "0.0.0.0"), (socket.AF_INET6, "::1")],  # noqa: S104
+)
 def test_it_is_found_on_any_address(family: socket.AddressFamily, host: str) -> None:
     with socket.socket(family, socket.SOCK_DGRAM) as holder:
         try:

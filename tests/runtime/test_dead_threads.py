@@ -66,7 +66,7 @@ class TestLinks:
         assert isinstance(inbox.get(timeout=WAIT_S), LinkDown)
 
     def test_a_reader_that_dies_with_nothing_said_shows(self, pair: tuple[Link, Connection, SimpleQueue[Any]]) -> None:
-        link, peer, inbox = pair
+        link, _, _ = pair
         link.start()
         assert link.alive
         link._waker.send_bytes(b".")

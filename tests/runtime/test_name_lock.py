@@ -99,7 +99,7 @@ class TestFolder:
         with pytest.raises(PermissionError, match="belongs to somebody else"):
             NameLock("livegen", tmp_path / "folder").take()
         (tmp_path / "elsewhere" / "livegen.lock").symlink_to(tmp_path / "victim")
-        with pytest.raises(OSError, match="livegen.lock"):
+        with pytest.raises(OSError, match=r"livegen\.lock"):
             NameLock("livegen", tmp_path / "elsewhere").take()
         assert not (tmp_path / "victim").exists()
 

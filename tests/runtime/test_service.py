@@ -26,7 +26,13 @@ def of(kind: Kind, command: list[str] = COMMAND, name: str = "livegen") -> Servi
 class TestSystemd:
     def test_it_is_watched_and_started_again(self) -> None:
         lines = of("systemd").text.splitlines()
-        for line in ("Type=notify", f"WatchdogSec={WATCHDOG_S}", "Restart=on-failure", f"RestartSec={RETRY_S}", "LimitRTPRIO=95"):
+        for line in (
+            "Type=notify",
+            f"WatchdogSec={WATCHDOG_S}",
+            "Restart=on-failure",
+            f"RestartSec={RETRY_S}",
+            "LimitRTPRIO=95",
+        ):
             assert line in lines
         assert f"ExecStart={' '.join(COMMAND)}" in lines
 
@@ -58,7 +64,12 @@ class TestSystemd:
         path.write_text(of("systemd", command).text)
         verify = ["systemd-analyze", "verify", "--user", "--man=no", str(path)]
         done = subprocess.run(
-            verify, capture_output=True, text=True, check=False, timeout=60, env={**os.environ, "XDG_RUNTIME_DIR": str(tmp_path)}
+            verify,
+            capture_output=True,
+            text=True,
+            check=False,
+            timeout=60,
+            env={**os.environ, "XDG_RUNTIME_DIR": str(tmp_path)},
         )
         assert (done.returncode, done.stderr) == (0, "")
 
