@@ -12,7 +12,7 @@ _MULTIPROCESSING = "multiprocessing"
 def holder_of(port: int, proc: Path = Path("/proc")) -> str | None:
     """The process that listens on a UDP port, as "process 123 (livegen run)".
 
-    None where it cannot be known: on other systems, and of other users' processes. Blocks for some ms: it looks at every process.
+    None where it cannot be known: on other systems, and of other users' processes. It looks at every process, for some ms.
 
     Args:
         port: 1..65535.
