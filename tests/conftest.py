@@ -32,9 +32,10 @@ def jack_server() -> Iterator[jack.JackServer]:
 
 @pytest.fixture(scope="session", autouse=True)
 def own_configuration(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
-    """What this machine's user has calibrated is neither used nor changed."""
+    """What this machine's user has calibrated is neither used nor changed, and a daemon of theirs hinders no test."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("XDG_CONFIG_HOME", str(tmp_path_factory.mktemp("configuration")))
+        patch.setenv("XDG_RUNTIME_DIR", str(tmp_path_factory.mktemp("runtime")))
         yield
 
 

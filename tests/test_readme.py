@@ -81,7 +81,7 @@ class TestCommands:
         with pytest.raises(SystemExit):
             parser.parse_args(["no such command"])
         listed = {words[1] for words in commands("livegen")}
-        assert listed >= {"run", "demo", "simulate", "calibrate", "bench", "doctor", "ports", "models", "replay"}
+        assert listed >= {"run", "demo", "simulate", "calibrate", "bench", "doctor", "ports", "models", "replay", "service"}
 
     @pytest.mark.parametrize("words", [*commands("livegen", "run"), *commands("livegen", "simulate")], ids=shown)
     def test_its_values_exist(self, words: list[str]) -> None:

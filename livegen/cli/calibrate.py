@@ -47,7 +47,7 @@ def run(options: argparse.Namespace) -> int:
     # Read first: nobody should measure for a file that cannot take it.
     delays = read_delays(path)
     clock = MonotonicClock()
-    backend = open_backend(config.backend, clock)
+    backend = open_backend(config.backend, clock, config.name, config.port_names)
     if backend is None:
         raise DeviceError("the backend 'none' has no ports: choose another")
     try:

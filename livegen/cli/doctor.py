@@ -14,6 +14,7 @@ import onnxruntime
 from livegen import __version__
 from livegen.cli.options import Subparsers
 from livegen.core.errors import LivegenError
+from livegen.desk.holder import holder_of
 from livegen.devices.rtmidi_ports import available_apis
 from livegen.generators.open_generator import open_generator
 from livegen.runtime.config import DEFAULTS
@@ -87,6 +88,8 @@ def _osc() -> Finding:
         try:
             probe.bind(address)
         except OSError as error:
-            text = f"{address[0]}:{address[1]} cannot be had ({error.strerror}): is a livegen running? Else use --osc-port"
+            holder = holder_of(address[1])
+            who = f"{holder} has it, stop it or use" if holder else "is a livegen running? Else use"
+            text = f"{address[0]}:{address[1]} cannot be had ({error.strerror}): {who} --osc-port"
             return Finding("OSC", ok=False, text=text)
     return Finding("OSC", ok=True, text=f"{address[0]}:{address[1]} is free")

@@ -8,10 +8,10 @@ import sys
 from collections.abc import Sequence
 
 from livegen import __version__
-from livegen.cli import bench, calibrate, demo, doctor, models, ports, replay, run, simulate
+from livegen.cli import bench, calibrate, demo, doctor, models, ports, replay, run, service, simulate
 from livegen.core.errors import LivegenError
 
-COMMANDS = (run, demo, simulate, calibrate, bench, doctor, ports, models, replay)
+COMMANDS = (run, demo, simulate, calibrate, bench, doctor, ports, models, replay, service)
 
 
 def build_parser() -> argparse.ArgumentParser:

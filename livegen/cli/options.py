@@ -37,6 +37,7 @@ def add_playing_options(parser: argparse.ArgumentParser) -> None:
 def add_run_options(parser: argparse.ArgumentParser) -> None:
     """Everything that makes a configuration."""
     parser.add_argument("--config", type=Path, metavar="FILE", help="a TOML file; options go over it")
+    parser.add_argument("--name", help="call our ports so, instead of livegen, to run two at once; each needs an OSC port too")
     parser.add_argument("--backend", choices=BACKENDS, help="MIDI system (default: auto)")
     parser.add_argument("--in", dest="input", metavar="PORT", help="listen to this port instead of our own 'livegen in'")
     parser.add_argument("--out", dest="output", metavar="PORT", help="play to this port instead of our own 'livegen out'")
@@ -76,7 +77,7 @@ def config_of(options: argparse.Namespace) -> Config:
         ConfigError: the file or an option cannot be used.
     """
     config = read_config(options.config) if options.config else Config()
-    names = ["backend", "input", "output", "output_delay_ms", "model", "provider", "seed"]
+    names = ["name", "backend", "input", "output", "output_delay_ms", "model", "provider", "seed"]
     names += ["osc_host", "osc_port", "session_log"]
     given = {name: getattr(options, name) for name in names if getattr(options, name) is not None}
     return checked(replace(config, **given, parameters={**config.parameters, **parameters_of(options)}))

@@ -9,7 +9,10 @@ from pathlib import Path
 from typing import Any
 
 from livegen.cli.options import Subparsers, add_run_options, config_of
-from livegen.core.errors import InputError
+from livegen.core.errors import ConfigError, InputError
+from livegen.core.parameters import build_registry
+from livegen.generators.open_generator import styles_of
+from livegen.runtime.config import with_place
 from livegen.runtime.delays import delays_file, read_delays
 from livegen.runtime.messages import (
     AnswerTiming,
@@ -22,6 +25,7 @@ from livegen.runtime.messages import (
     Restarted,
     StartFailed,
 )
+from livegen.runtime.notify import Notifier
 from livegen.runtime.session_midi import write_midi
 from livegen.runtime.supervisor import Supervisor
 
@@ -38,7 +42,12 @@ def run(options: argparse.Namespace) -> int:
     config = config_of(options)
     if config.osc_host not in ("127.0.0.1", "localhost"):
         print(f"OSC listens on {config.osc_host}: everybody who reaches this address can play along", file=sys.stderr)
-    supervisor = Supervisor(config, report, delays=read_delays(delays_file()))
+    try:
+        supervisor = Supervisor(config, report, delays=read_delays(delays_file()), notifier=Notifier.of())
+    except ConfigError as error:
+        if options.config is None:
+            raise
+        raise with_place(error, options.config, config, build_registry(styles_of(config.model))) from error
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda *_: supervisor.request_stop())
     seconds = supervisor.start()

@@ -13,6 +13,7 @@ from livegen.core.errors import DeviceError, InputError, LivegenError
 from livegen.core.parameters import Settings
 from livegen.desk.commands import Command
 from livegen.desk.endpoint import Endpoint, Outcome, Reply
+from livegen.desk.holder import holder_of
 from livegen.desk.osc_codec import MAX_PACKET_BYTES, Argument
 from livegen.desk.subscriptions import Address
 
@@ -22,7 +23,7 @@ PACKETS_PER_ROUND = 64
 """Packets taken before posts and deadlines get their turn, so that a flood does not starve them."""
 JOIN_S = 2.0
 _REMEDIES = {
-    errno.EADDRINUSE: "another program listens there, perhaps another livegen: stop it or choose another OSC port",
+    errno.EADDRINUSE: "{holder} listens there: stop it or choose another OSC port",
     errno.EACCES: "that port needs a privilege: choose one above 1023",
     errno.EADDRNOTAVAIL: "this machine has no such address: listen on 127.0.0.1, or on an address of this machine",
 }
@@ -210,5 +211,7 @@ def _bind(host: str, port: int) -> socket.socket:
     except (OSError, ValueError, TypeError) as error:  # the latter two for a host that no name can be
         udp.close()
         remedy = _REMEDIES.get(error.errno or 0, "") if isinstance(error, OSError) else ""
+        if "{holder}" in remedy:
+            remedy = remedy.format(holder=holder_of(port) or "another program, perhaps another livegen,")
         raise DeviceError(f"OSC cannot listen on {host}:{port} ({error}): {remedy or 'check the host and the port'}") from error
     return udp

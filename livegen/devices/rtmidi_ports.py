@@ -241,7 +241,7 @@ def _loopback_port(names: Sequence[str], own_name: str, kind: str) -> str:
         DeviceError: there is none; the text says how to make one.
     """
     for name in names:
-        if own_name in name.casefold() or fnmatch.fnmatchcase(name.casefold(), _LOOPBACKS):
+        if own_name.casefold() in name.casefold() or fnmatch.fnmatchcase(name.casefold(), _LOOPBACKS):
             return name
     existing = ", ".join(repr(name) for name in names) or "none"
     raise DeviceError(

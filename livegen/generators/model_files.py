@@ -6,9 +6,11 @@ Nothing here needs torch, onnx or ONNX Runtime; that the graphs keep what `model
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import importlib.resources
 import json
+import stat
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -84,10 +86,7 @@ def read_graph(contract: ModelContract, graph: GraphSpec) -> bytes:
     """
     path = contract.directory / graph.file
     try:
-        size = path.stat().st_size
-        if size > MAX_ONNX_BYTES:
-            raise ModelError(f"{path}: {size} bytes, more than the {MAX_ONNX_BYTES} that livegen loads; export a smaller model")
-        data = path.read_bytes()
+        data = _read_up_to(path, MAX_ONNX_BYTES)
     except OSError as error:
         raise ModelError(f"{path}: cannot be read ({error.strerror}); {_COPY_AGAIN}") from error
     if len(data) != graph.size_bytes:
@@ -116,14 +115,28 @@ def _bundled_names() -> list[str]:
     return sorted(entry.name for entry in directory.iterdir() if entry.is_dir()) if directory.is_dir() else []
 
 
+def _read_up_to(path: Path, limit: int) -> bytes:
+    """All of a file, and of nothing else: a pipe could wait, a device could go on, for ever.
+
+    Raises:
+        OSError: it is no file, or cannot be read.
+        ModelError: it is longer than the limit.
+    """
+    found = path.stat()
+    if not stat.S_ISREG(found.st_mode):
+        raise OSError(errno.EINVAL, "it is no file")
+    with path.open("rb") as file:
+        data = file.read(limit + 1) if found.st_size <= limit else None
+    if data is None or len(data) > limit:
+        raise ModelError(f"{path}: more than the {limit} bytes that livegen loads; export a smaller model")
+    return data
+
+
 def _read_json(place: Path) -> dict[str, Any]:
     try:
-        with place.open("rb") as file:
-            text = file.read(MAX_CONTRACT_BYTES + 1)
+        text = _read_up_to(place, MAX_CONTRACT_BYTES)
     except OSError as error:
         raise ModelError(f"{place}: cannot be read ({error.strerror}); is {place.parent} the directory of a model?") from error
-    if len(text) > MAX_CONTRACT_BYTES:
-        raise ModelError(f"{place}: larger than {MAX_CONTRACT_BYTES} bytes; {_COPY_AGAIN}")
     try:
         document = json.loads(text)
     except (ValueError, RecursionError) as error:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
@@ -12,12 +13,15 @@ from livegen.core.engine import CHANNELS, MOST_ADVANCE_NS
 from livegen.core.errors import ConfigError, InputError
 from livegen.core.events import Part
 from livegen.core.parameters import Registry, Settings, Value
+from livegen.runtime.config_lines import faulty_key, line_of
 
 BACKENDS = ("auto", "alsa", "jack", "coremidi", "winmm", "none")
 PROVIDERS = ("cpu", "cuda", "coreml", "dml")
 MOST_DELAY_MS = MOST_ADVANCE_NS / 1e6
 """No output can be allowed a longer delay."""
 MOST_LOG_MB = 100_000
+_NAME = re.compile(r"\w[\w .-]{0,30}", re.ASCII)
+"""What every MIDI system and file system takes for a part of a name: no colon, no slash."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,6 +29,7 @@ class Config:
     """One run of the daemon.
 
     Attributes:
+        name: of the daemon, a part of its virtual ports' names; two that run at once have different ones.
         backend: one of `BACKENDS`; "none" opens no MIDI port.
         input: pattern of the port to listen to, or None for our own virtual port.
         output: pattern of the port to play to, or None for our own virtual port.
@@ -40,6 +45,7 @@ class Config:
         parameters: values to begin with, by parameter name.
     """
 
+    name: str = "livegen"
     backend: str = "auto"
     input: str | None = None
     output: str | None = None
@@ -53,6 +59,11 @@ class Config:
     session_log_mb: int = 200
     channels: Mapping[Part, int] = field(default_factory=lambda: dict(CHANNELS))
     parameters: Mapping[str, Value] = field(default_factory=dict)
+
+    @property
+    def port_names(self) -> tuple[str, str]:
+        """Names of our own virtual input and output."""
+        return f"{self.name} in", f"{self.name} out"
 
     def settings(self, registry: Registry) -> Settings:
         """The settings to begin with.
@@ -73,8 +84,9 @@ DEFAULTS = Config()
 """A run without options."""
 
 _TYPES: dict[str, type] = {
-    "backend": str, "input": str, "output": str, "output_delay_ms": float, "model": str, "provider": str, "seed": int,
-    "osc_host": str, "osc_port": int, "session_log": str, "session_log_mb": int, "channels": dict, "parameters": dict,
+    "name": str, "backend": str, "input": str, "output": str, "output_delay_ms": float, "model": str, "provider": str,
+    "seed": int, "osc_host": str, "osc_port": int, "session_log": str, "session_log_mb": int, "channels": dict,
+    "parameters": dict,
 }  # fmt: skip
 _WORDS: dict[type, str] = {str: "a text in quotes", int: "a whole number", float: "a number", dict: "a table"}
 
@@ -83,10 +95,11 @@ def read_config(path: Path) -> Config:
     """Read a TOML file.
 
     Raises:
-        ConfigError: it is missing, is not TOML (with the line), or has an unknown key or a wrong value; the text names it.
+        ConfigError: it is missing, is not TOML, or has an unknown key or a wrong value; the text names it and its line.
     """
     try:
-        table = tomllib.loads(path.read_text(encoding="utf-8"))
+        text = path.read_text(encoding="utf-8")
+        table = tomllib.loads(text)
     except FileNotFoundError:
         raise ConfigError(f"{path}: there is no such file") from None
     except (OSError, UnicodeDecodeError) as error:
@@ -96,7 +109,29 @@ def read_config(path: Path) -> Config:
     try:
         return with_table(Config(), table)
     except ConfigError as error:
-        raise ConfigError(f"{path}: {error}") from error
+        key = faulty_key(table, lambda part: with_table(Config(), part))
+        raise ConfigError(f"{_place(path, text, key)}: {error}") from error
+
+
+def with_place(error: ConfigError, path: Path, config: Config, registry: Registry) -> ConfigError:
+    """The error of a parameter with the place in the file that it comes from; as it is if it comes from elsewhere.
+
+    Args:
+        error: what `Config.settings` has raised.
+        path: the file that was read.
+        config: the file's, with options over it.
+        registry: the parameters that there are.
+    """
+    given = {name: value for name, value in read_config(path).parameters.items() if config.parameters.get(name) == value}
+    name = faulty_key(given, lambda part: Config(parameters=part).settings(registry))
+    if name is None:
+        return error
+    return ConfigError(f"{_place(path, path.read_text(encoding='utf-8'), ('parameters', *name))}: {error}")
+
+
+def _place(path: Path, text: str, key: tuple[str, ...] | None) -> str:
+    line = None if key is None else line_of(text, key)
+    return str(path) if line is None else f"{path}, line {line}"
 
 
 def with_table(config: Config, table: Mapping[str, Any]) -> Config:
@@ -129,6 +164,8 @@ def checked(config: Config) -> Config:
     for name, value, known in (("backend", config.backend, BACKENDS), ("provider", config.provider, PROVIDERS)):
         if value not in known:
             raise ConfigError(f"{name}: {value!r} is not one of {', '.join(known)}")
+    if not _NAME.fullmatch(config.name) or config.name != config.name.strip():
+        raise ConfigError(f"name: {config.name!r} is not 1 to 31 letters, digits, spaces, hyphens, dots or underlines")
     if not 0 <= config.osc_port <= 65535:
         raise ConfigError(f"osc_port: {config.osc_port} is not in 0..65535 (0 turns OSC off)")
     if config.output_delay_ms is not None and not 0 <= config.output_delay_ms <= MOST_DELAY_MS:

@@ -7,7 +7,7 @@ import threading
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
-from multiprocessing import AuthenticationError, current_process, parent_process
+from multiprocessing import current_process, parent_process
 from multiprocessing.connection import Client, Connection, Listener, Pipe, wait
 from pathlib import Path
 from queue import Full, Queue, SimpleQueue
@@ -24,6 +24,10 @@ CALL_PAUSE_S = 0.05
 
 HELLO_S = 1.0
 """How long a caller may take to say who he is."""
+
+MOST_FAILURES = 100
+REST_S = 0.01
+"""So many callers in a row who could not be let in, with such a rest after each, and the hub is taken for deaf and ends."""
 
 BACKLOG = 16
 """Callers that may wait to be accepted; with too few, the call by which the hub wakes itself could block."""
@@ -73,6 +77,7 @@ class Link:
         self._outbox: Queue[Any] = Queue(QUEUE_LIMIT)
         self._wake_reader, self._waker = Pipe(duplex=False)
         self._closed = threading.Event()
+        self._reported = False
         self._threads = [
             threading.Thread(target=self._read, name=f"{role}-reader", daemon=True),
             threading.Thread(target=self._write, name=f"{role}-writer", daemon=True),
@@ -91,6 +96,11 @@ class Link:
             self.dropped += 1
             return False
         return True
+
+    @property
+    def alive(self) -> bool:
+        """Whether both threads run, or their end is or will be reported; any thread may ask."""
+        return self._reported or all(thread.is_alive() for thread in self._threads)
 
     def close(self) -> None:
         """Stop both threads and hang up; idempotent, waits for what is queued for half a second at the most."""
@@ -113,8 +123,7 @@ class Link:
                 message = self._connection.recv()
                 self._inbox.put(Arrived(self.role, message, self._now_ns()))
         except Exception:  # noqa: BLE001 - the top of a thread: whatever ended it, the owner must learn that the link is dead
-            if not self._closed.is_set():
-                self._inbox.put(LinkDown(self))
+            self._down()
 
     def _write(self) -> None:
         try:
@@ -122,7 +131,14 @@ class Link:
                 self._connection.send(message)
         except OSError:
             # The reader sees the same end of the connection and reports it.
-            return
+            self._reported = True
+        except Exception:  # noqa: BLE001 - as in the reader: a message that cannot be sent, say
+            self._down()
+
+    def _down(self) -> None:
+        if not self._closed.is_set():
+            self._reported = True
+            self._inbox.put(LinkDown(self))
 
 
 class Hub:
@@ -135,6 +151,11 @@ class Hub:
         self._address = address
         self._listener: Listener | None = None
         self._thread: threading.Thread | None = None
+
+    @property
+    def alive(self) -> bool:
+        """Whether callers are let in; any thread may ask."""
+        return self._thread is not None and self._thread.is_alive()
 
     def start(self) -> None:
         """Listen and begin to accept. Not earlier: whoever calls and is not accepted waits, and cannot beat meanwhile."""
@@ -158,13 +179,19 @@ class Hub:
         self._listener = None
 
     def _accept(self, listener: Listener) -> None:
+        failures, rest = 0, threading.Event()
         while not self._closing:
             try:
                 connection = listener.accept()
                 # Others wait meanwhile: who has nothing to say is hung up on.
                 hello = connection.recv() if connection.poll(HELLO_S) else None
-            except (OSError, EOFError, AuthenticationError):
+            except Exception:  # noqa: BLE001 - the top of a thread: whoever calls with what cannot be read, the next is let in
+                failures += 1
+                if failures == MOST_FAILURES:
+                    return
+                rest.wait(REST_S)
                 continue
+            failures = 0
             if isinstance(hello, Hello) and not self._closing:
                 link = Link(connection, hello.role, self._inbox, self._now_ns, hello.pid)
                 # In this order, or its first message could arrive before it.

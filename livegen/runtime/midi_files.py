@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import io
+import re
+import stat
+import struct
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
@@ -18,6 +22,15 @@ PROGRAMS: dict[str, int] = {"player": 0, Part.LEAD.label: 11, Part.CHORDS.label:
 
 DRUM_CHANNEL = 9
 """Channel 0..15 that General MIDI keeps for drums."""
+
+MAX_FILE_BYTES = 16 * 1024 * 1024
+"""The longest file that is read; a night of dense playing is shorter."""
+
+MAX_BEATS = 20_000
+"""The longest performance, in quarters: nearly three hours at 120 beats a minute."""
+
+_ENDLESS_NUMBER = re.compile(rb"[\x80-\xff]{4096}")
+"""A number of variable length has four bytes at most; one of thousands, which takes mido hours, is no accident."""
 
 Track = Sequence[tuple[Fraction, Message]]
 """Messages by position in pulses, ascending."""
@@ -53,8 +66,8 @@ def read_performance(path: Path, bpm: float | None = None) -> Performance:
         bpm: a constant tempo instead of the file's own.
 
     Raises:
-        InputError: the file is missing, is not a MIDI file, is in SMPTE time or holds no note, or `bpm` is not in 20..300; the
-            text says which.
+        InputError: the file is missing, is not a MIDI file, is in SMPTE time, holds no note or is too long, or `bpm` is not in
+            20..300; the text says which.
     """
     if bpm is not None and not 20 <= bpm <= 300:
         raise InputError(f"a tempo of {bpm:g} bpm is not in 20..300")
@@ -78,6 +91,8 @@ def read_performance(path: Path, bpm: float | None = None) -> Performance:
     if not any(isinstance(message, NoteOn) for _, message in messages):
         raise InputError(f"{path}: there is no note in it")
     messages.sort(key=lambda item: item[0])
+    if messages[-1][0] > MAX_BEATS * PULSES_PER_BEAT:
+        raise InputError(f"{path}: lasts more than {MAX_BEATS} beats: cut it, or look for a wrong time in it")
     tempi.sort(key=lambda item: item[0])
     if bpm is not None:
         tempi = [(Fraction(0), bpm)]
@@ -88,11 +103,29 @@ def read_performance(path: Path, bpm: float | None = None) -> Performance:
 
 def _open(path: Path) -> mido.MidiFile:
     try:
-        return mido.MidiFile(path, clip=True)
+        return mido.MidiFile(file=io.BytesIO(_data(path)), clip=True)
     except FileNotFoundError:
         raise InputError(f"{path}: there is no such file") from None
-    except (OSError, EOFError, ValueError, KeyError, IndexError, mido.KeySignatureError) as error:
+    except (OSError, EOFError, ValueError, LookupError, TypeError, struct.error, mido.KeySignatureError) as error:
         raise InputError(f"{path}: not a MIDI file that can be read: {error or type(error).__name__}") from error
+
+
+def _data(path: Path) -> bytes:
+    """All of a file that can be parsed in a time that somebody waits for.
+
+    Raises:
+        OSError: it is no file (a pipe could wait, a device could go on, for ever), or cannot be read.
+        ValueError: it is too long, or made to keep us busy.
+    """
+    if not stat.S_ISREG(path.stat().st_mode):
+        raise OSError("it is no file")
+    with path.open("rb") as file:
+        data = file.read(MAX_FILE_BYTES + 1)
+    if len(data) > MAX_FILE_BYTES:
+        raise ValueError(f"it is longer than {MAX_FILE_BYTES} bytes")
+    if _ENDLESS_NUMBER.search(data):
+        raise ValueError("it holds a number of thousands of bytes")
+    return data
 
 
 def write_session(path: Path, tracks: Mapping[str, Track], performance: Performance) -> None:

@@ -66,7 +66,7 @@ from livegen.runtime.outlet import Outlet
 from livegen.runtime.priority import go_first
 from livegen.runtime.recorder import Recorder, recorded_engine
 from livegen.runtime.session_files import LogPlace
-from livegen.runtime.shared import SharedName, SharedState
+from livegen.runtime.shared import ROLES, SharedName, SharedState
 
 HOUSEKEEPING_NS = 100_000_000
 """Heartbeats; every fifth is a health read-out, every tenth a look at the ports."""
@@ -175,8 +175,9 @@ class Performer:
         Raises:
             DeviceError: the MIDI system or a port is not there; what was opened is closed again by `close`.
         """
-        self._backend = self._spec.backend or open_backend(self._spec.config.backend, self._clock)
-        self._outlet = Outlet(self._backend, self._spec.config.output, self._shared.ledger)
+        config = self._spec.config
+        self._backend = self._spec.backend or open_backend(config.backend, self._clock, config.name, config.port_names)
+        self._outlet = Outlet(self._backend, config.output, self._shared.ledger)
         for opening in (self._open_output, self._open_input):
             try:
                 opening()
@@ -224,8 +225,9 @@ class Performer:
     def _tick(self) -> None:
         """Do what is due, and what is due in a moment at its time."""
         now_ns, deadline_ns = self._clock.now_ns(), self._engine.next_deadline_ns()
-        is_near = deadline_ns is not None and now_ns < deadline_ns <= now_ns + READY_NS
-        self._perform(self._engine.tick(deadline_ns if is_near else now_ns))
+        if deadline_ns is not None and now_ns < deadline_ns <= now_ns + READY_NS:
+            now_ns = deadline_ns
+        self._perform(self._engine.tick(now_ns))
 
     def close(self) -> None:
         """Release what sounds, then close ports and links, in reverse order of opening."""
@@ -417,6 +419,13 @@ class Performer:
             )
 
     def _keep_house(self, now_ns: int) -> None:
+        """What is due ten times a second.
+
+        Raises:
+            LivegenError: a thread has ended without which we are deaf; our notes end with us, and the next performer hears.
+        """
+        if not (self._hub.alive and self._supervisor.alive):
+            raise LivegenError("a thread of the performer's links has died")
         self._shared.beat("performer", now_ns)
         self._rounds += 1
         if self._rounds % 5 == 0:
@@ -460,6 +469,7 @@ class Performer:
             *self._recorder.readings(),
             *self._schedule_error.read("schedule_error"),
             *self._plan_time.read("plan_roundtrip"),
+            *((f"restarts/{role}", self._shared.restarts(role)) for role in ROLES),
             ("pid/performer", os.getpid()),
             *((f"pid/{role}", link.pid or 0) for role, link in self._links.items()),
         ]

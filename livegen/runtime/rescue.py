@@ -36,7 +36,7 @@ class Rescue:
         """
         if self._config.output is None or self._port is not None:
             return
-        self._backend = open_backend(self._config.backend, self._clock, "livegen rescue")
+        self._backend = open_backend(self._config.backend, self._clock, f"{self._config.name} rescue")
         try:
             if self._backend is not None:
                 self._port = self._backend.open_output(self._config.output)

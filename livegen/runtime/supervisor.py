@@ -31,6 +31,8 @@ from livegen.runtime.config import Config
 from livegen.runtime.delays import NOTHING_MEASURED, Delays
 from livegen.runtime.desk import DeskSpec, desk_main
 from livegen.runtime.messages import DeskReady, GeneratorReady, LogOpened, PortsOpen, Restarted, StartFailed, State, Stop
+from livegen.runtime.name_lock import NameLock, lock_folder
+from livegen.runtime.notify import Notifier
 from livegen.runtime.performer import PerformerSpec, performer_main
 from livegen.runtime.rescue import Rescue
 from livegen.runtime.session_files import place_of
@@ -106,18 +108,27 @@ class Supervisor:
         report: is told what the children say.
         backend: in-memory ports for the performer instead of the configured MIDI system.
         delays: what has been measured of the outputs, for a configuration that says nothing of it.
+        notifier: tells a service manager how it goes.
 
     Raises:
         ModelError, ConfigError: the model or a parameter is not usable; nothing has been started.
     """
 
     def __init__(
-        self, config: Config, report: Report, backend: Backend | None = None, delays: Delays = NOTHING_MEASURED
+        self,
+        config: Config,
+        report: Report,
+        backend: Backend | None = None,
+        delays: Delays = NOTHING_MEASURED,
+        notifier: Notifier | None = None,
     ) -> None:
         self._config = config
         self._report = report
         self._backend = backend
         self._delays = delays
+        self._notifier = notifier or Notifier()
+        has_ports = backend is None and config.backend != "none"
+        self._name_lock = NameLock(config.name, lock_folder()) if has_ports else None
         self._clock = MonotonicClock()
         self._context = multiprocessing.get_context("spawn")
         self._styles = styles_of(config.model)
@@ -144,16 +155,18 @@ class Supervisor:
 
         Raises:
             StartError: a process could not start, or not in time; everything has been stopped again.
+            DeviceError: another daemon has this one's name; nothing has been started.
         """
         started_ns = self._clock.now_ns()
         if self._wants_link and (reason := ableton_link.missing()) is not None:
             self.stop()
             raise StartError(reason)
         ready = _Ready({"performer", "brain"} | ({"desk"} if self._config.osc_port else set()))
-        for role in ("brain", "performer", "desk"):
-            if role in ready.waiting:
-                self._children[role] = self._spawn(role)
         try:
+            self._take_name()
+            for role in ("brain", "performer", "desk"):
+                if role in ready.waiting:
+                    self._children[role] = self._spawn(role)
             while ready.waiting and not self._stopping:
                 self._await_start(ready, started_ns + round(within_s * 1e9))
             self._open_rescue()
@@ -162,6 +175,7 @@ class Supervisor:
             # Also for a broken pipe in `report`, say: nothing may be left behind.
             self.stop()
             raise
+        self._notifier.ready("playing")
         return (self._clock.now_ns() - started_ns) / 1e9
 
     def _await_start(self, ready: _Ready, until_ns: int) -> None:
@@ -203,6 +217,9 @@ class Supervisor:
                 self._restart(child)
         if self._orphans_due_ns is not None and now_ns >= self._orphans_due_ns:
             self._release_orphans(now_ns)
+        if all(now_ns - self._shared.last_beat_ns(role) <= HUNG_NS for role in self._children):
+            self._notifier.status(self._in_words())
+            self._notifier.beat(now_ns)
 
     def request_stop(self) -> None:
         """Make `run` return; any thread or signal handler may call."""
@@ -225,6 +242,8 @@ class Supervisor:
     def stop(self) -> None:
         """End everything in order: the performer releases its notes first. Idempotent, takes a few seconds at the most."""
         self._stopping = True
+        if not self._wake_out.closed:
+            self._notifier.stopping()
         if "performer" in self._children:
             self.tell_performer(Stop())
             self._children["performer"].process.join(STOP_S)
@@ -239,6 +258,22 @@ class Supervisor:
         self._wake_in.close()
         self._wake_out.close()
         shutil.rmtree(self._folder, ignore_errors=True)
+        if self._name_lock is not None:
+            self._name_lock.release()
+
+    def _take_name(self) -> None:
+        """Be the only daemon of this name. A lock that cannot be made is no reason not to play."""
+        if self._name_lock is None:
+            return
+        try:
+            self._name_lock.take()
+        except OSError as error:
+            self._report(DeviceError(f"two daemons on the same ports would not be noticed: {error}"))
+
+    def _in_words(self) -> str:
+        """How it goes, in one line for the service manager."""
+        again = ", ".join(f"{role} {count}" for role, count in sorted(self.restarts.items()))
+        return f"playing; started again: {again}" if again else "playing"
 
     # --- children ---
 
@@ -341,6 +376,7 @@ class Supervisor:
         child.due_ns = now_ns + round(pause_s * 1e9)
         child.control.close()
         self.restarts[child.role] += 1
+        self._shared.count_restart(child.role)
         self._report(Restarted(child.role, child.process.exitcode))
 
     def _restart(self, child: _Child) -> None:

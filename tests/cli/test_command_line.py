@@ -32,7 +32,7 @@ from livegen.runtime.delays import delays_file
 
 LIMIT_S = 60
 NO_SERVER = {"JACK_DEFAULT_SERVER": "livegen-no-such-server", "JACK_NO_START_SERVER": "1"}
-NAMES = ("run", "demo", "simulate", "calibrate", "bench", "doctor", "ports", "models", "replay")
+NAMES = ("run", "demo", "simulate", "calibrate", "bench", "doctor", "ports", "models", "replay", "service")
 
 Refused = Callable[..., str]
 
@@ -159,7 +159,7 @@ class TestConfiguration:
         [
             ("seed = 1\nmodel = first\n", "line 2"),
             ("[parameters\n", "line 1"),
-            ('modle = "edge"', "unknown key 'modle'; there are backend"),
+            ('modle = "edge"', "unknown key 'modle'; there are name, backend"),
             ('seed = "one"', "seed: wants a whole number, not 'one'"),
             ("osc_port = 70000", "osc_port: 70000 is not in 0..65535"),
             ("[channels]\nlead = 17", "channels.lead: wants a MIDI channel 1..16"),
@@ -169,7 +169,8 @@ class TestConfiguration:
         path = tmp_path / "stage.toml"
         path.write_text(text)
         said = refused("run", "--config", path)
-        assert said.startswith(f"{path}: ")
+        assert said.startswith(str(path))
+        assert "line " in said
         assert complaint in said
 
     def test_a_missing_file(self, refused: Refused, tmp_path: Path) -> None:
@@ -197,7 +198,9 @@ class TestConfiguration:
     def test_a_parameter_that_cannot_be_used(self, refused: Refused, tmp_path: Path, text: str, complaint: str) -> None:
         path = tmp_path / "stage.toml"
         path.write_text(text)
-        assert complaint in refused("run", "--config", path)
+        said = refused("run", "--config", path)
+        assert said.startswith(f"{path}, line 2: ")
+        assert complaint in said
 
     @pytest.mark.parametrize(
         ("options", "complaint"),
@@ -413,6 +416,8 @@ class TestStartOfRun:
         assert f"127.0.0.1:{taken_port}" in said
         assert "choose another OSC port" in said
         assert "ready" not in done.stdout
+        if Path("/proc/net/udp").exists():
+            assert f"process {os.getpid()} (" in said
 
     @pytest.mark.processes
     @pytest.mark.parametrize("command", ["run", "ports"])

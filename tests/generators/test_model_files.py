@@ -139,7 +139,7 @@ class TestContract:
     @pytest.mark.parametrize("text", ["{", "[]", '"x"', "\xff", "[" * 100_000, " " * (4 * 1024 * 1024 + 1)])
     def test_not_json(self, model: Path, text: str) -> None:
         (model / "model.json").write_text(text, encoding="latin-1")
-        assert re.search("not JSON|one JSON object|larger than", refusal(lambda: load_contract(model)))
+        assert re.search("not JSON|one JSON object|more than", refusal(lambda: load_contract(model)))
 
     @pytest.mark.parametrize(
         "path",
@@ -278,12 +278,32 @@ class TestFiles:
         os.truncate(model / "model.onnx", 256 * 1024 * 1024 + 1)
         assert "more than the 268435456" in refusal(lambda: load_contract(model))
 
-    def test_weights_outside(self, model: Path) -> None:
+    @pytest.mark.parametrize("location", ["weights.bin", "../../../../etc/passwd", "/etc/passwd", "/dev/zero"])
+    def test_weights_outside_are_not_read(self, model: Path, location: str) -> None:
         def move_out(graph: onnx.ModelProto) -> None:
-            onnx.external_data_helper.convert_model_to_external_data(graph, size_threshold=0, location="weights.bin")
+            onnx.external_data_helper.convert_model_to_external_data(graph, size_threshold=0)
+            for tensor in graph.graph.initializer:
+                onnx.external_data_helper.set_external_data(tensor, location)
+                tensor.ClearField("raw_data")
 
         edit_graph(model, "step", move_out)
         assert "keeps weights in other files" in refusal(lambda: load_contract(model))
+
+    @pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="needs pipes with names")
+    @pytest.mark.parametrize("name", ["model.onnx", "model.json"])
+    @pytest.mark.parametrize("kind", ["pipe", "device", "directory"])
+    def test_what_is_no_file_is_not_read(self, model: Path, name: str, kind: str) -> None:
+        """A pipe would wait, and a device never end."""
+        path = model / name
+        path.unlink()
+        match kind:
+            case "pipe":
+                os.mkfifo(path)
+            case "device":
+                path.symlink_to("/dev/zero")
+            case _:
+                path.mkdir()
+        assert f"{path}: cannot be read (it is no file)" in refusal(lambda: load_contract(model))
 
     def test_no_onnx(self, model: Path) -> None:
         write_graph(model, "step", b"\x07 this is no protobuf")

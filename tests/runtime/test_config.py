@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from livegen.core.engine import CHANNELS
 from livegen.core.errors import ConfigError
 from livegen.core.events import Part
 from livegen.core.parameters import build_registry
-from livegen.runtime.config import BACKENDS, PROVIDERS, Config, checked, read_config, with_table
+from livegen.runtime.config import BACKENDS, PROVIDERS, Config, checked, read_config, with_place, with_table
+from livegen.runtime.config_lines import line_of
+
+REGISTRY = build_registry(("jazz",))
 
 
 @pytest.fixture
@@ -24,6 +30,7 @@ def write(tmp_path: Path):
 
 
 WHOLE = """
+name = "second"
 backend = "jack"
 input = "Keystation"
 output = "Synth"
@@ -53,6 +60,7 @@ class TestReading:
     def test_every_key_can_be_set(self, write) -> None:
         config = read_config(write(WHOLE))
         assert config == Config(
+            name="second",
             backend="jack",
             input="Keystation",
             output="Synth",
@@ -92,14 +100,53 @@ class TestReading:
         with pytest.raises(ConfigError, match=rf"livegen\.toml: not TOML: .*line {line}"):
             read_config(write(text))
 
-    def test_what_is_wrong_inside_names_the_file(self, write) -> None:
-        with pytest.raises(ConfigError, match=r"livegen\.toml: seed: -1 is negative"):
-            read_config(write("seed = -1"))
+    @pytest.mark.parametrize(
+        ("text", "line", "complaint"),
+        [
+            ("seed = -1", 1, "seed: -1 is negative"),
+            ('# a comment with modle = 1\n\nmodle = "edge"', 3, "unknown key 'modle'"),
+            ("seed = 1\n[channels]\nlead = 1\n  bass = 17 # too many", 4, r"channels\.bass"),
+            ("channels = {lead = 0}", 1, r"channels\.lead"),
+            ("channels.lead = 0", 1, r"channels\.lead"),
+            ('model = """\na = 1\nb"""\nosc_port = 70000', 4, "osc_port: 70000"),
+            ("\n[sound]\nloud = 1", 2, "unknown key 'sound'"),
+        ],
+    )
+    def test_what_is_wrong_inside_names_the_file_and_the_line(self, write, text: str, line: int, complaint: str) -> None:
+        with pytest.raises(ConfigError, match=rf"livegen\.toml, line {line}: {complaint}"):
+            read_config(write(text))
+
+    @pytest.mark.parametrize(
+        ("text", "line"),
+        [
+            ("[parameters]\ntemperature = 1.0\n'tempo/bpm' = 5", 3),
+            ("[parameters.tempo]\nbpm = 5", 2),
+            ("[parameters]\n\ntempo.bpm = 5", 3),
+        ],
+    )
+    def test_a_parameter_that_is_wrong_has_its_line_too(self, write, text: str, line: int) -> None:
+        path = write(text)
+        config = read_config(path)
+        with pytest.raises(ConfigError) as caught:
+            config.settings(REGISTRY)
+        placed = with_place(caught.value, path, config, REGISTRY)
+        assert str(placed).startswith(f"{path}, line {line}: [parameters] tempo/bpm: 5 is below 20")
+
+    def test_what_an_option_has_set_is_not_the_file_s_fault(self, write) -> None:
+        path = write("[parameters]\ntemperature = 1.0")
+        config = replace(read_config(path), parameters={"temperature": 9.0})
+        error = ConfigError("as it was")
+        assert with_place(error, path, config, REGISTRY) is error
+
+    @given(st.text("[]=.#\"'ab \n", max_size=60), st.tuples(st.text("ab", min_size=1)))
+    def test_any_text_has_lines(self, text: str, key: tuple[str]) -> None:
+        line = line_of(text, key)
+        assert line is None or 1 <= line <= len(text.splitlines())
 
 
 class TestValues:
     def test_an_unknown_key_is_refused_and_the_known_are_listed(self) -> None:
-        with pytest.raises(ConfigError, match=r"unknown key 'modle'; there are backend, input, .*parameters"):
+        with pytest.raises(ConfigError, match=r"unknown key 'modle'; there are name, backend, input, .*parameters"):
             with_table(Config(), {"modle": "edge"})
 
     @pytest.mark.parametrize(
@@ -146,6 +193,12 @@ class TestValues:
 
     def test_a_whole_number_is_a_number(self) -> None:
         assert with_table(Config(), {"output_delay_ms": 12}).output_delay_ms == 12
+
+    @pytest.mark.parametrize("name", ["", " ", "a/b", "a:b", "../x", "x" * 32, "\u00e9", "a\n", "-a", " a", "a "])
+    def test_a_name_is_fit_for_ports_and_files(self, name: str) -> None:
+        with pytest.raises(ConfigError, match="name: "):
+            with_table(Config(), {"name": name})
+        assert with_table(Config(), {"name": "second set-2.b"}).port_names == ("second set-2.b in", "second set-2.b out")
 
     def test_options_are_checked_too(self) -> None:
         with pytest.raises(ConfigError, match="backend"):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from fractions import Fraction
 from pathlib import Path
 
@@ -13,8 +14,9 @@ from hypothesis import strategies as st
 from support.stage import BEAT, PLAYER, performance
 
 from livegen.core.errors import InputError
+from livegen.core.events import PULSES_PER_BEAT
 from livegen.core.midi import Control, Message, NoteOff, NoteOn, Other
-from livegen.runtime.midi_files import Performance, read_performance, write_session
+from livegen.runtime.midi_files import MAX_BEATS, MAX_FILE_BYTES, Performance, read_performance, write_session
 
 TICKS = 480
 
@@ -114,6 +116,32 @@ class TestRefusal:
     def test_a_folder(self, tmp_path: Path) -> None:
         with pytest.raises(InputError, match="not a MIDI file that can be read"):
             read_performance(tmp_path)
+
+    @pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="needs pipes with names")
+    def test_a_pipe_is_not_waited_for_and_a_device_not_read(self, tmp_path: Path) -> None:
+        os.mkfifo(tmp_path / "pipe.mid")
+        (tmp_path / "zero.mid").symlink_to("/dev/zero")
+        for name in ("pipe.mid", "zero.mid"):
+            with pytest.raises(InputError, match="it is no file"):
+                read_performance(tmp_path / name)
+
+    def test_a_file_that_is_too_long(self, write) -> None:
+        path = write([on(0), off(480)])
+        os.truncate(path, MAX_FILE_BYTES + 1)
+        with pytest.raises(InputError, match=f"longer than {MAX_FILE_BYTES} bytes"):
+            read_performance(path)
+
+    def test_a_performance_that_is_too_long(self, write) -> None:
+        """A wrong time in a file would have the agent accompany silence for days."""
+        assert read_performance(write([on(0), off(MAX_BEATS * TICKS)])).end == MAX_BEATS * PULSES_PER_BEAT
+        with pytest.raises(InputError, match=f"lasts more than {MAX_BEATS} beats"):
+            read_performance(write([on(0), off(MAX_BEATS * TICKS + 1)]))
+
+    def test_a_number_without_end(self, write) -> None:
+        path = write([on(0), off(480)])
+        path.write_bytes(path.read_bytes()[:22] + b"\xff" * 100_000)
+        with pytest.raises(InputError, match="a number of thousands of bytes"):
+            read_performance(path)
 
     def test_a_file_without_notes(self, write) -> None:
         with pytest.raises(InputError, match="there is no note in it"):

@@ -13,7 +13,7 @@ import socket
 import tempfile
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -43,6 +43,7 @@ from livegen.runtime.messages import (
     TakeTimings,
     TimingsTaken,
 )
+from livegen.runtime.notify import Notifier
 from livegen.runtime.supervisor import StartError, Supervisor
 
 pytestmark = pytest.mark.processes
@@ -69,9 +70,11 @@ class Rig:
         self,
         model: str = "scripted",
         osc_port: int | None = None,
+        *,
         delays: Delays = NOTHING_MEASURED,
         delay_ms: float | None = None,
         session_log: Path | None = None,
+        notifier: Notifier | None = None,
         **parameters: Value,
     ) -> None:
         backend, self.peer = memory_cable()
@@ -81,7 +84,7 @@ class Rig:
         named = {name.replace("__", "/"): value for name, value in parameters.items()}
         log = None if session_log is None else str(session_log)
         config = Config(model=model, osc_port=self.port, output_delay_ms=delay_ms, session_log=log, parameters=named)
-        self.supervisor = Supervisor(config, self.said.append, backend, delays)
+        self.supervisor = Supervisor(config, self.said.append, backend, delays, notifier)
         block = Path("/dev/shm", self.supervisor._shared.name.name)  # noqa: S108 - where Linux keeps shared memory
         self._kept = [Path(self.supervisor._address).parent, block]
 
@@ -409,6 +412,28 @@ class TestKills:
         assert stage.supervisor.pids()[role] != hung
         stage.accompanied()
         assert stage.supervisor.restarts == {role: 1}
+
+    def test_while_a_process_is_away_the_service_manager_hears_no_sign_of_life(self, rig: MakeRig, tmp_path: Path) -> None:
+        with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as manager:
+            manager.bind(str(tmp_path / "notify"))
+            manager.setblocking(False)
+            heard: list[bytes] = []
+
+            def beats() -> bool:
+                with suppress(BlockingIOError):
+                    while True:
+                        heard.append(manager.recv(100))
+                return b"WATCHDOG=1" in heard
+
+            stage = rig(osc_port=0, notifier=Notifier(str(tmp_path / "notify"), 1))
+            stage.until(beats)
+            os.kill(stage.supervisor.pids()["brain"], signal.SIGSTOP)
+            stage.until(lambda: stage.supervisor.restarts["brain"])
+            away_ns = NOW_NS()
+            beats()
+            heard.clear()
+            stage.until(beats)
+            assert stage.supervisor._shared.last_beat_ns("brain") > away_ns
 
     def test_hung_processes_do_not_hold_up_the_end(self, rig: MakeRig) -> None:
         stage = rig()
