@@ -9,7 +9,7 @@ from typing import Any
 
 from livegen.cli.options import Subparsers, add_run_options, config_of
 from livegen.runtime.delays import delays_file, read_delays
-from livegen.runtime.messages import AnswerTiming, DeskReady, Failed, GeneratorReady, PortsOpen, Restarted, StartFailed
+from livegen.runtime.messages import AnswerTiming, DeskReady, Failed, GeneratorReady, PortsOpen, Restarted, StartFailed, Warned
 from livegen.runtime.supervisor import Supervisor
 
 
@@ -52,7 +52,7 @@ def report(message: Any) -> None:
                 print(f"warning: {notice}", file=sys.stderr, flush=True)
         case AnswerTiming(_, delay_ns, delay_beats):
             print(f"answered after {delay_ns / 1e6:.0f} ms, {delay_beats:.2f} beats", flush=True)
-        case StartFailed(reason) | Failed(_, reason):
+        case StartFailed(reason) | Failed(_, reason) | Warned(reason):
             print(f"warning: {reason}", file=sys.stderr, flush=True)
         case Restarted(role, exit_code):
             print(f"the {role} ended (exit code {exit_code}) and is started again", file=sys.stderr, flush=True)

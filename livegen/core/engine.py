@@ -13,6 +13,7 @@ from livegen.core.click import Click
 from livegen.core.clock_out import ClockOut, Due
 from livegen.core.conductor import ClockState, Conductor
 from livegen.core.director import Director, Stint
+from livegen.core.echo import EchoGuard
 from livegen.core.effects import (
     Answered,
     Ask,
@@ -44,6 +45,7 @@ from livegen.core.score import Score
 from livegen.core.tapping import TapKeys
 from livegen.core.transport import Transport, grid_at_or_after
 from livegen.core.vocabulary import DURATIONS
+from livegen.core.watchdog import NoteLimit
 
 CHANNELS: dict[Part, int] = {Part.LEAD: 0, Part.CHORDS: 1, Part.BASS: 2, Part.DRUMS: 9}
 """MIDI channel of each part, 0..15."""
@@ -111,6 +113,8 @@ class Engine:
         """Of the window that plays, or of the last that had one."""
         self._harmonizer = Harmonizer()
         self._tap_keys = TapKeys()
+        self._echo = EchoGuard()
+        self._limit = NoteLimit()
         self._pedals_thru: set[int] = set()
         """Channels on which the player's pedal was passed through and is down."""
         self._advance_ns = 0
@@ -146,7 +150,7 @@ class Engine:
             case Realtime() | SongPosition():
                 self._conduct(incoming, now_ns)
             case NoteOn() | NoteOff() | Control() | Other():
-                if not self._taps(incoming, now_ns):
+                if not self._comes_back(incoming, now_ns) and not self._taps(incoming, now_ns):
                     self._hear(incoming, now_ns)
 
     def tick(self, now_ns: int) -> list[Effect]:
@@ -155,6 +159,7 @@ class Engine:
         if (transport := self._conductor.update(self.transport, now_ns)) is not self.transport:
             self.transport = transport
             self._catch_up(now_ns)
+        self._end_overlong(now_ns)
         self._score.planner.begun(self._played_until)
         had_stint, stint = self._director.stint, None
         if self._may_plan:
@@ -172,6 +177,7 @@ class Engine:
         self._play_until(now_ns)
         # Requests come last: their answers may be taken in while these effects are carried out.
         effects, self._effects = [*self._effects, *requests], []
+        self._listen_for(effects, now_ns)
         return effects
 
     def next_deadline_ns(self) -> int | None:
@@ -180,7 +186,7 @@ class Engine:
         if self._may_plan:
             due.append(self._director.next_deadline_ns(self._listener, self.settings, self.transport))
         due += [part.next_deadline_ns(self._leaving) for part in (self._clock_out, self._click)]
-        due.append(self._conductor.next_deadline_ns())
+        due += [part.next_deadline_ns() for part in (self._conductor, self._limit)]
         return min((at for at in due if at is not None), default=None)
 
     @property
@@ -308,6 +314,32 @@ class Engine:
         self._effects.extend(Send(due_ns, message) for due_ns, message in clock)
 
     # --- the player ---
+
+    def _comes_back(self, message: NoteOn | NoteOff | Control | Other, now_ns: int) -> bool:
+        """Whether this is no word of the player but our own, which a cable or a DAW has brought back."""
+        if not self.settings.echo_guard:
+            return False
+        known = self._echo.found
+        taken = self._echo.takes(message, now_ns, thru=self.settings.thru, vital=self._ends_something(message))
+        self.counters["echoes"] += taken
+        self.counters["echo_loops"] += self._echo.found - known
+        return taken
+
+    def _ends_something(self, message: Message) -> bool:
+        """Whether a played-through controller lifts a pedal that is down, or ends notes that sound."""
+        if not isinstance(message, Control):
+            return False
+        if message.control in SILENCING:
+            return any(channel == message.channel for channel, _ in self.ledger.sounding(Owner.THRU))
+        lifts = message.control == RESET_CONTROLLERS or (message.control == SUSTAIN and message.value < 64)
+        return lifts and message.channel in self._pedals_thru
+
+    def _listen_for(self, effects: list[Effect], now_ns: int) -> None:
+        """What goes out now may come back."""
+        if self.settings.echo_guard:
+            for effect in effects:
+                if isinstance(effect, Send):
+                    self._echo.sent(effect.message, now_ns, agent=effect.part is not None)
 
     def _hear(self, message: Message, now_ns: int) -> None:
         self.counters["messages_in"] += 1
@@ -448,6 +480,8 @@ class Engine:
             self._silence(now_ns)
         if before.thru and not settings.thru:
             self._release_thru(now_ns)
+        if before.echo_guard != settings.echo_guard:
+            self._echo = EchoGuard()
 
     def _release(self, owner: Owner, now_ns: int, only_channel: int | None = None) -> None:
         """End what one owner holds, on one channel or on all."""
@@ -456,6 +490,18 @@ class Engine:
         for channel, pitch in list(self.ledger.sounding(owner)):
             if only_channel in {None, channel} and self.ledger.remove(owner, channel, pitch):
                 self._send(NoteOff(channel, pitch), now_ns)
+
+    def _end_overlong(self, now_ns: int) -> None:
+        """A net below everything else that ends our notes: none outlasts its longest time."""
+        ours = (note for owner in (Owner.GENERATED, Owner.CLICK) for note in self.ledger.sounding(owner))
+        for channel, pitch in self._limit.overlong(ours, now_ns):
+            self.counters["notes_overlong"] += 1
+            for end in self._score.schedule.sounding(*Part):
+                if (end.channel, end.pitch) == (channel, pitch):
+                    self._score.schedule.forget(end)
+            for owner in (Owner.GENERATED, Owner.CLICK):
+                if self.ledger.remove(owner, channel, pitch):
+                    self._send(NoteOff(channel, pitch), now_ns)
 
     def _release_planned(self, now_ns: int) -> None:
         """End what was planned and sounds; what is added to notes that the player holds is not planned."""
@@ -495,6 +541,8 @@ class Engine:
         """Begin a note; what sounds on its pitch ends first, so that one note-off always belongs to one note-on."""
         if any(self.ledger.holds(holder, note.channel, note.pitch) for holder in Owner):
             self._send(NoteOff(note.channel, note.pitch), due_ns, part)
+        if owner is not Owner.THRU:
+            self._limit.struck(note.channel, note.pitch, due_ns)
         if not self.ledger.holds(owner, note.channel, note.pitch):
             self.ledger.add(owner, note.channel, note.pitch)
         self._send(note, due_ns, part)

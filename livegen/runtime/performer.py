@@ -60,6 +60,7 @@ from livegen.runtime.messages import (
     Stop,
     TakeTimings,
     TimingsTaken,
+    Warned,
 )
 from livegen.runtime.outlet import Outlet
 from livegen.runtime.priority import go_first
@@ -82,6 +83,11 @@ HISTORY_EVENTS = 512
 
 SWITCH_INTERVAL_S = 0.0005
 """Python's thread switch interval: at the default of 5 ms a busy thread delays the owner by as much."""
+
+ECHO_WARNING = (
+    "what livegen plays comes back to its MIDI input; it is left out, but undo the connection: no track or cable may lead from "
+    "livegen's output to its input"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -151,12 +157,13 @@ class Performer:
         self._fallback = Band(MarkovGenerator())
         self._backend: Backend | None = None
         self._input: InputPort | None = None
-        self._outlet = Outlet(None, None, self._shared.ledger)
+        self._outlet = Outlet(None, None, self._shared.ledger, self._clock.now_ns)
         self._schedule_error = Timings()
         self._plan_time = Timings()
         self._asked_ns: dict[int, int] = {}
         self._running = True
         self._rounds = 0
+        self._warned = False
         settings, _ = build_registry(spec.styles).defaults().with_changes(spec.settings)
         self._engine = Engine(settings, self._clock.now_ns(), seed=spec.config.seed, channels=spec.config.channels)
 
@@ -167,7 +174,7 @@ class Performer:
             DeviceError: the MIDI system or a port is not there; what was opened is closed again by `close`.
         """
         self._backend = self._spec.backend or open_backend(self._spec.config.backend, self._clock)
-        self._outlet = Outlet(self._backend, self._spec.config.output, self._shared.ledger)
+        self._outlet = Outlet(self._backend, self._spec.config.output, self._shared.ledger, self._clock.now_ns)
         for opening in (self._open_output, self._open_input):
             try:
                 opening()
@@ -204,11 +211,14 @@ class Performer:
                 self._keep_house(now_ns)
                 deadline_ns = self._engine.next_deadline_ns()
             wake_ns = housekeeping_ns + (HOUSEKEEPING_NS if now_ns >= housekeeping_ns else 0)
+            if (waits_ns := self._outlet.next_deadline_ns()) is not None:
+                wake_ns = min(wake_ns, waits_ns)
             if deadline_ns is not None:
                 wake_ns = min(wake_ns, deadline_ns - WARM_NS if deadline_ns - now_ns > WARM_NS else deadline_ns)
             with suppress(Empty):
                 self._handle(self.inbox.get(timeout=max(0, wake_ns - self._clock.now_ns()) / 1e9))
             self._perform(self._engine.tick(self._clock.now_ns()))
+            self._outlet.flush()
 
     def close(self) -> None:
         """Release what sounds, then close ports and links, in reverse order of opening."""
@@ -420,10 +430,18 @@ class Performer:
             except DeviceError:
                 self._counters["reopen_failed"] += 1
 
+    def _warn(self, counters: Counter[str]) -> None:
+        """Say once what only the musician can put right."""
+        if counters["echo_loops"] and not self._warned:
+            self._warned = True
+            self._supervisor.post(Warned(ECHO_WARNING))
+
     def _tell_health(self) -> None:
         """To the desk and the supervisor."""
         counters = self._engine.counters + self._counters
+        self._warn(counters)
         counters["sends_failed"] = self._outlet.failed
+        counters["sends_paced"], counters["offs_repeated"] = self._outlet.paced, self._outlet.repeated
         values: list[tuple[str, Value]] = [
             ("brain", self._brain_name),
             ("mode", self._engine.settings.mode),
