@@ -42,6 +42,7 @@ from livegen.core.parameters import Settings
 from livegen.core.plans import Plan
 from livegen.core.schedule import Harmony, NoteStart
 from livegen.core.score import Score
+from livegen.core.sensing import ActiveSensing
 from livegen.core.tapping import TapKeys
 from livegen.core.transport import Transport, grid_at_or_after
 from livegen.core.vocabulary import DURATIONS
@@ -52,6 +53,9 @@ CHANNELS: dict[Part, int] = {Part.LEAD: 0, Part.CHORDS: 1, Part.BASS: 2, Part.DR
 
 LATE_NS = 40_000_000
 """A note-on that could not be sent within this of its due time is dropped; a note-off never is."""
+
+GAP_NS = 250_000_000
+"""Woken so long after something was due, we did not run: the machine slept, or the process was stopped."""
 
 MOST_SOUNDING: dict[Part, int] = {Part.LEAD: 6, Part.CHORDS: 8, Part.BASS: 1, Part.DRUMS: 16}
 """How many notes of a part may sound at once."""
@@ -115,6 +119,9 @@ class Engine:
         self._tap_keys = TapKeys()
         self._echo = EchoGuard()
         self._limit = NoteLimit()
+        self._sensing = ActiveSensing()
+        self._expected_ns: int | None = None
+        """When we were to be woken at the latest."""
         self._pedals_thru: set[int] = set()
         """Channels on which the player's pedal was passed through and is down."""
         self._advance_ns = 0
@@ -123,6 +130,8 @@ class Engine:
 
     def receive(self, incoming: Incoming, now_ns: int) -> None:
         """Take in a message of the player, a plan, new settings or a command."""
+        if self._expected_ns is not None and now_ns - self._expected_ns > GAP_NS:
+            self._resume(now_ns)
         match incoming:
             case Plan():
                 first = max(self._played_until, self._leaving.whole_pulse_at(now_ns)) + 1
@@ -141,21 +150,27 @@ class Engine:
             case CountIn():
                 self._count_in(now_ns)
             case InputLost():
-                self._observe(self._listener.release_all(now_ns, self.transport), now_ns)
-                self._release_thru(now_ns)
+                self._lose_input(now_ns)
             case GeneratorLost():
                 # What is decided but not begun is good music and stays; only what sounds is let go.
                 self._release_planned(now_ns)
                 self._score.lose_generator()
             case Realtime() | SongPosition():
+                self._sense(incoming, now_ns)
                 self._conduct(incoming, now_ns)
             case NoteOn() | NoteOff() | Control() | Other():
+                self._sense(incoming, now_ns)
                 if not self._comes_back(incoming, now_ns) and not self._taps(incoming, now_ns):
                     self._hear(incoming, now_ns)
 
     def tick(self, now_ns: int) -> list[Effect]:
         """Everything that is to be done by `now_ns`, in order."""
+        if self._expected_ns is not None and now_ns - self._expected_ns > GAP_NS:
+            self._resume(now_ns)
         self._catch_up(now_ns)
+        if self._sensing.gone(now_ns):
+            self.counters["sensing_losses"] += 1
+            self._lose_input(now_ns)
         if (transport := self._conductor.update(self.transport, now_ns)) is not self.transport:
             self.transport = transport
             self._catch_up(now_ns)
@@ -178,6 +193,7 @@ class Engine:
         # Requests come last: their answers may be taken in while these effects are carried out.
         effects, self._effects = [*self._effects, *requests], []
         self._listen_for(effects, now_ns)
+        self._expected_ns = None
         return effects
 
     def next_deadline_ns(self) -> int | None:
@@ -186,8 +202,9 @@ class Engine:
         if self._may_plan:
             due.append(self._director.next_deadline_ns(self._listener, self.settings, self.transport))
         due += [part.next_deadline_ns(self._leaving) for part in (self._clock_out, self._click)]
-        due += [part.next_deadline_ns() for part in (self._conductor, self._limit)]
-        return min((at for at in due if at is not None), default=None)
+        due += [part.next_deadline_ns() for part in (self._conductor, self._limit, self._sensing)]
+        self._expected_ns = min((at for at in due if at is not None), default=None)
+        return self._expected_ns
 
     @property
     def lookahead_ns(self) -> int:
@@ -274,6 +291,14 @@ class Engine:
         self._send_click(now_ns)
         self._play_until(now_ns)
 
+    def _resume(self, now_ns: int) -> None:
+        """We did not run for a while: the music is where it would be, but what was missed is not played after."""
+        self._expected_ns = None
+        self.counters["resyncs"] += 1
+        self._sensing.resume(now_ns)
+        self._click.skip()
+        self._tell(self._clock_out.skip(self._leaving, now_ns))
+
     def _count_in(self, now_ns: int) -> None:
         """A bar line is now: clicks until the next, where the music begins. A clock that comes in counts for itself."""
         if self._conductor.places_bars:
@@ -333,6 +358,16 @@ class Engine:
             return any(channel == message.channel for channel, _ in self.ledger.sounding(Owner.THRU))
         lifts = message.control == RESET_CONTROLLERS or (message.control == SUSTAIN and message.value < 64)
         return lifts and message.channel in self._pedals_thru
+
+    def _sense(self, message: Message, now_ns: int) -> None:
+        if self.settings.input_sensing:
+            self._sensing.heard(message, now_ns)
+
+    def _lose_input(self, now_ns: int) -> None:
+        """The player's port has gone, or what was plugged into it: what it held has ended."""
+        self._sensing.stop()
+        self._observe(self._listener.release_all(now_ns, self.transport), now_ns)
+        self._release_thru(now_ns)
 
     def _listen_for(self, effects: list[Effect], now_ns: int) -> None:
         """What goes out now may come back."""
@@ -480,6 +515,8 @@ class Engine:
             self._silence(now_ns)
         if before.thru and not settings.thru:
             self._release_thru(now_ns)
+        if not settings.input_sensing:
+            self._sensing.stop()
         if before.echo_guard != settings.echo_guard:
             self._echo = EchoGuard()
 
@@ -530,6 +567,7 @@ class Engine:
         self._pedals_thru.clear()
         self._effects.extend(Send(now_ns, parse(data)) for data in release_all(list(self.ledger.sounding()), range(16)))
         self.ledger.clear()
+        self._limit.clear()
         self._click.silenced()
         self._count_until(0)
         self._chord = NO_CHORD

@@ -46,6 +46,10 @@ class NoteLimit:
             del self._since[note]
         return found
 
+    def clear(self) -> None:
+        """Everything has been ended."""
+        self._since.clear()
+
     def next_deadline_ns(self) -> int | None:
         """When `overlong` may find something; None while nothing was struck."""
         return next(iter(self._since.values())) + LONGEST_NS if self._since else None

@@ -13,7 +13,7 @@ from collections import Counter, deque
 from contextlib import suppress
 from dataclasses import dataclass
 from multiprocessing.connection import Connection
-from queue import Empty, SimpleQueue
+from queue import Empty
 from typing import Any
 
 from livegen.core.effects import (
@@ -46,6 +46,7 @@ from livegen.generators.markov import MarkovGenerator
 from livegen.runtime.config import Config
 from livegen.runtime.delays import NOTHING_MEASURED, Delays
 from livegen.runtime.health import Timings, readings
+from livegen.runtime.inbox import Inbox, MidiIn
 from livegen.runtime.link import Arrived, Hub, Link, LinkDown, LinkUp
 from livegen.runtime.messages import (
     AnswerTiming,
@@ -115,12 +116,6 @@ class PerformerSpec:
     delays: Delays = NOTHING_MEASURED
 
 
-@dataclass(frozen=True, slots=True)
-class _MidiIn:
-    data: bytes
-    time_ns: int
-
-
 def performer_main(spec: PerformerSpec, control: Connection) -> None:
     """Entry of the performer's process; returns when told to stop, on SIGTERM, or when the supervisor has gone."""
     go_first()
@@ -143,7 +138,7 @@ class Performer:
     """The owner of everything that sounds. All methods belong to the owner thread; `inbox.put` belongs to everybody."""
 
     def __init__(self, spec: PerformerSpec, control: Connection) -> None:
-        self.inbox: SimpleQueue[Any] = SimpleQueue()
+        self.inbox = Inbox()
         self._spec = spec
         self._clock = MonotonicClock()
         self._shared = SharedState.attach(spec.shared)
@@ -164,6 +159,8 @@ class Performer:
         self._running = True
         self._rounds = 0
         self._warned = False
+        self._refused_before = 0
+        """By inputs that have been closed."""
         settings, _ = build_registry(spec.styles).defaults().with_changes(spec.settings)
         self._engine = Engine(settings, self._clock.now_ns(), seed=spec.config.seed, channels=spec.config.channels)
 
@@ -216,7 +213,7 @@ class Performer:
             if deadline_ns is not None:
                 wake_ns = min(wake_ns, deadline_ns - WARM_NS if deadline_ns - now_ns > WARM_NS else deadline_ns)
             with suppress(Empty):
-                self._handle(self.inbox.get(timeout=max(0, wake_ns - self._clock.now_ns()) / 1e9))
+                self._handle(self.inbox.next_item(max(0, wake_ns - self._clock.now_ns()) / 1e9))
             self._perform(self._engine.tick(self._clock.now_ns()))
             self._outlet.flush()
 
@@ -247,7 +244,7 @@ class Performer:
 
     def _handle(self, item: Any) -> None:
         match item:
-            case _MidiIn(data, time_ns):
+            case MidiIn(data, time_ns):
                 self._receive_midi(data, time_ns)
             case Arrived(message=message, time_ns=time_ns):
                 self._receive_message(message, time_ns)
@@ -401,9 +398,7 @@ class Performer:
         if self._backend is not None and self._input is None:
             if (pattern := self._spec.config.input) is not None:
                 match_port(pattern, self._backend.list_inputs(), "input")
-            self._input = self._backend.open_input(
-                self._spec.config.input, lambda data, time_ns: self.inbox.put(_MidiIn(data, time_ns)), self.inbox.put
-            )
+            self._input = self._backend.open_input(self._spec.config.input, self.inbox.put_midi, self.inbox.put)
 
     def _keep_house(self, now_ns: int) -> None:
         self._shared.beat("performer", now_ns)
@@ -418,6 +413,7 @@ class Performer:
         """A port that has gone is opened again as soon as it is back."""
         if self._input is not None and not self._input.alive:
             self._input.close()
+            self._refused_before += self._input.counts.refused
             self._input = None
             self._engine.receive(InputLost(), now_ns)
             self._perform(self._engine.tick(now_ns))
@@ -440,6 +436,8 @@ class Performer:
         """To the desk and the supervisor."""
         counters = self._engine.counters + self._counters
         self._warn(counters)
+        counters["midi_refused"] = self._refused_before + (self._input.counts.refused if self._input is not None else 0)
+        counters["input_coalesced"], counters["input_dropped"] = self.inbox.coalesced, self.inbox.dropped
         counters["sends_failed"] = self._outlet.failed
         counters["sends_paced"], counters["offs_repeated"] = self._outlet.paced, self._outlet.repeated
         values: list[tuple[str, Value]] = [
@@ -452,6 +450,7 @@ class Performer:
             ("lookahead/plans_take_ms", round(self._plan_time.fitting_ns() / 1e6, 1)),
             ("plans/from", self._engine.plans_from()),
             ("output/delay_ms", round(self._engine.advance_ns / 1e6, 2)),
+            ("input/waiting", self.inbox.midi_waiting),
             ("sounding", sum(1 for _ in self._engine.ledger.sounding())),
             *readings(counters),
             *self._schedule_error.read("schedule_error"),

@@ -70,6 +70,7 @@ def test_the_table_holds_every_promised_parameter_with_its_default() -> None:
         "harmonize/voices": 2,
         "thru": False,
         "echo/guard": True,
+        "input/sensing": True,
         "hop": "beat",
     }
     assert {name: DEFAULTS[name] for name in NAMES} == expected
