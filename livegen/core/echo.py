@@ -8,6 +8,7 @@ does not come back speaks against it, and whoever plays along leaves notes out, 
 from __future__ import annotations
 
 from collections import defaultdict, deque
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 from livegen.core.midi import Control, Message, NoteOff, NoteOn, Other
@@ -31,7 +32,7 @@ UNTOUCHED_LOOP, LOOP = 8, 11
 """So many points make a loop: of the agent's notes that come back untouched; of others, since players repeat their own."""
 
 FASTEST_REPEAT_NS = 60_000_000
-"""No hand repeats a key sooner."""
+"""No hand repeats a key sooner: what comes back within this need not be even."""
 
 ACQUITTED_NS = 60_000_000_000
 """A delay that turned out to be the player's own rhythm is not suspected again for so long."""
@@ -41,6 +42,9 @@ BURST, A_SECOND = 200, 1000
 
 Key = tuple[str | int | bytes, ...]
 """What of a message an echo keeps: all but channel and velocity."""
+
+LineName = tuple[bool, int]
+"""Whether of the agent's notes, and the channel on which they are sent."""
 
 
 @dataclass(slots=True)
@@ -67,8 +71,10 @@ class _Line:
     acquitted: tuple[float, int] | None = None
     """A delay that is the player's own rhythm, and until when that is believed."""
 
-    def fits(self, delay_ns: int) -> bool:
-        return self.points > 0 and abs(delay_ns - self.delay_ns) <= EVEN_NS
+    def fits(self, delay_ns: float, *, unplayable: bool = False) -> bool:
+        """Whether a copy may belong to what came before; `unplayable`: sooner than a hand could, it does in any case."""
+        even = abs(delay_ns - self.delay_ns) <= EVEN_NS
+        return self.points > 0 and (even or (unplayable and max(delay_ns, self.delay_ns) < FASTEST_REPEAT_NS))
 
     def is_acquitted(self, delay_ns: int, now_ns: int) -> bool:
         return self.acquitted is not None and now_ns < self.acquitted[1] and abs(delay_ns - self.acquitted[0]) <= 2 * EVEN_NS
@@ -91,10 +97,9 @@ class EchoGuard:
         self.found = 0
         self._sent: deque[_Sent] = deque()
         self._by_key: defaultdict[Key, deque[_Sent]] = defaultdict(deque)
-        self._lines: defaultdict[int, _Line] = defaultdict(_Line)
-        """By the channel on which we send; what has no channel shares one."""
-        self._taken: dict[Key, tuple[int, int]] = {}
-        """When a played-through note was last taken for a copy, and the channel that it had been sent on."""
+        self._lines: defaultdict[LineName, _Line] = defaultdict(_Line)
+        self._taken: dict[Key, tuple[int, LineName]] = {}
+        """When a played-through note was last taken for a copy, and what spoke for it."""
         self._allowance = float(BURST)
         self._allowed_ns = 0
 
@@ -123,38 +128,54 @@ class EchoGuard:
         self._forget(now_ns)
         key = _key(message)
         candidates = self._by_key.get(key, ())
-        copied = self._match(candidates, now_ns)
+        copied = self._match(candidates, message, now_ns)
         if isinstance(message, NoteOff):
             if copied is not None and copied.agent:
                 self._count(copied, message, key, now_ns)
             return False
         if copied is None:
             self._contradict(key, now_ns)
-        elif self._count(copied, message, key, now_ns):
+        elif self._count(copied, message, key, now_ns) or self._passes_twice(copied, message, now_ns):
             if not copied.agent:
-                self._taken[key] = now_ns, _channel(copied.message)
-            return True
-        elif copied.returned and self._lines[_channel(copied.message)].loops:
+                self._taken[key] = now_ns, _line_name(copied)
             return True
         return bool(candidates) and thru and not vital and not self._allow(now_ns)
 
-    def _match(self, candidates: deque[_Sent] | tuple[()], now_ns: int) -> _Sent | None:
+    def _match(self, candidates: Iterable[_Sent], message: Message, now_ns: int) -> _Sent | None:
         """What it is most likely a copy of: what fits a loop, best if it has not come back yet, or the latest that has not."""
         best, best_rank = None, (False, False, 0)
         for item in candidates:
-            fits = self._lines[_channel(item.message)].fits(now_ns - item.time_ns)
+            line = self._lines[_line_name(item)]
+            fits = line.fits(now_ns - item.time_ns, unplayable=_same_channel(item, message))
             rank = (fits, not item.returned, item.time_ns)
             if (fits or not item.returned) and (best is None or rank > best_rank):
                 best, best_rank = item, rank
         return best
 
+    def _passes_twice(self, copied: _Sent, message: Message, now_ns: int) -> bool:
+        """Whether it comes by a loop that is known: a second time, or on the channel to which that loop leads everything."""
+        delay_ns = now_ns - copied.time_ns
+        for line in (self._lines[_line_name(copied)], self._lines[False, _channel(message)]):
+            if line.loops and line.fits(delay_ns, unplayable=_same_channel(copied, message)):
+                copied.returned = True
+                return True
+        return False
+
     def _count(self, copied: _Sent, message: Message, key: Key, now_ns: int) -> bool:
         """Weigh one copy; whether it belongs to a loop."""
-        line, delay_ns = self._lines[_channel(copied.message)], now_ns - copied.time_ns
-        ends = isinstance(message, NoteOff)
-        if copied.returned or line.is_acquitted(delay_ns, now_ns) or (ends and not line.fits(delay_ns)):
+        line, delay_ns = self._lines[_line_name(copied)], now_ns - copied.time_ns
+        ends, untouched = isinstance(message, NoteOff), message == copied.message
+        if copied.returned or line.is_acquitted(delay_ns, now_ns):
             return False
-        if not line.fits(delay_ns) or not _alike(line.change, copied.message, message):
+        if not (copied.agent or _same_channel(copied, message)):
+            # A keyboard may play each note on two channels. In a loop that leads to another, it comes by that once more.
+            return False
+        unplayable = untouched or not copied.agent
+        fits = line.fits(delay_ns, unplayable=unplayable)
+        if ends and not fits:
+            return False
+        played = copied.agent or delay_ns >= FASTEST_REPEAT_NS
+        if not fits or (played and not _alike(line.change, copied.message, message)):
             if line.loops:
                 return False
             line.weaken()
@@ -166,23 +187,22 @@ class EchoGuard:
         if copied.time_ns - last_ns > CHORD_NS or key == last_key or not line.points:
             line.counted[ends] = copied.time_ns, key
             exact = line.points > 0 and abs(delay_ns - line.delay_ns) <= EXACT_NS
-            points = (EXACT if exact else EVEN) * (2 if copied.agent and message == copied.message and not ends else 1)
+            points = (EXACT if exact else EVEN) * (2 if copied.agent and untouched and not ends else 1)
             line.points = min(MOST, line.points + points)
         if isinstance(copied.message, NoteOn) and isinstance(message, NoteOn):
             line.change = copied.message.velocity, message.velocity
         line.delay_ns += (delay_ns - line.delay_ns) / 4
-        untouched = copied.agent and message == copied.message
-        if not line.loops and line.points >= (UNTOUCHED_LOOP if untouched else LOOP):
+        if not line.loops and line.points >= (UNTOUCHED_LOOP if copied.agent and untouched else LOOP):
             line.loops = True
             self.found += 1
         return line.loops
 
     def _contradict(self, key: Key, now_ns: int) -> None:
         """What was taken for a copy comes again although nothing was sent: it is the player who repeats it so evenly."""
-        taken_ns, channel = self._taken.get(key, (0, 0))
-        line = self._lines[channel]
+        taken_ns, name = self._taken.get(key, (0, (False, -1)))
+        line = self._lines[name]
         if line.loops and line.delay_ns >= FASTEST_REPEAT_NS and line.fits(now_ns - taken_ns):
-            self._lines[channel] = _Line(acquitted=(line.delay_ns, now_ns + ACQUITTED_NS))
+            self._lines[name] = _Line(acquitted=(line.delay_ns, now_ns + ACQUITTED_NS))
 
     def _forget(self, now_ns: int) -> None:
         """What is older than the window will not come back any more."""
@@ -194,7 +214,7 @@ class EchoGuard:
             if not known:
                 del self._by_key[key]
             if not item.returned and not isinstance(item.message, NoteOff):
-                self._lines[_channel(item.message)].weaken()
+                self._lines[_line_name(item)].weaken()
 
     def _allow(self, now_ns: int) -> bool:
         """Whether one more that may be a copy is passed on: before a loop is known, and where it never can be."""
@@ -228,6 +248,14 @@ def _channel(message: Message) -> int:
             return data[0] & 0x0F
         case _:
             return -1
+
+
+def _line_name(item: _Sent) -> LineName:
+    return item.agent, _channel(item.message)
+
+
+def _same_channel(item: _Sent, message: Message) -> bool:
+    return _channel(item.message) == _channel(message)
 
 
 def _alike(change: tuple[int, int] | None, sent: Message, message: Message) -> bool:

@@ -207,6 +207,20 @@ def test_two_ways_back_are_no_more_than_one() -> None:
     assert not loop.advance(3)
 
 
+def test_a_keyboard_that_plays_on_two_channels_at_once_keeps_both() -> None:
+    """Two sounds in layers: the second is no copy of the first that was passed on."""
+    stage = Stage(settings_with(mode="listen", thru=True))
+    for index in range(60):
+        for channel in (3, 4):
+            stage.press(60 + index % 5, channel, 90)
+            stage.advance_to_ns(stage.now_ns + 1 * MS)
+        stage.advance_to_ns(stage.now_ns + 90 * MS)
+        for channel in (3, 4):
+            stage.release(60 + index % 5, channel)
+    assert len(note_ons(stage.sent)) == 120
+    assert stage.engine.counters["echoes"] == 0
+
+
 def test_panic_does_not_circle() -> None:
     loop = Loop(settings_with(mode="listen", thru=True), 40)
     loop.play(Panic())  # type: ignore[arg-type]
@@ -221,7 +235,7 @@ def test_a_loop_that_changes_every_note_anew_is_bounded_all_the_same() -> None:
     def scrambled(message: Message) -> Message:
         return replace(message, velocity=rng.randint(1, 125)) if isinstance(message, NoteOn) else message
 
-    loop = Loop(settings_with(mode="listen", thru=True), 0.3, scrambled, jitter_ms=1)
+    loop = Loop(settings_with(mode="listen", thru=True), 80, scrambled, jitter_ms=100)
     loop.play(NoteOn(PLAYER, 60, 90))
     first = loop.advance(1)
     assert len(note_ons(first)) <= BURST + A_SECOND + 1

@@ -85,9 +85,8 @@ def test_in_a_crowd_only_older_values_of_controllers_are_missing(offered: list[t
     intake, taken = Intake(), []
     for data, takes in offered:
         intake.put(data, 0)
-        for _ in range(takes * (len(offered) < 50)):
-            if (waiting := intake.take()) is not None:
-                taken.append(waiting[0])
+        found = [intake.take() for _ in range(takes * (len(offered) < 50))]
+        taken += [waiting[0] for waiting in found if waiting is not None]
     taken += drained(intake)
     said = [data for data, _ in offered]
     assert len(taken) + intake.coalesced == len(said)
