@@ -120,8 +120,8 @@ class Engine:
         self._echo = EchoGuard()
         self._limit = NoteLimit()
         self._sensing = ActiveSensing()
-        self._expected_ns: int | None = None
-        """When we were to be woken at the latest."""
+        self._awake_ns = now_ns
+        """When we last acted."""
         self._pedals_thru: set[int] = set()
         """Channels on which the player's pedal was passed through and is down."""
         self._advance_ns = 0
@@ -130,8 +130,7 @@ class Engine:
 
     def receive(self, incoming: Incoming, now_ns: int) -> None:
         """Take in a message of the player, a plan, new settings or a command."""
-        if self._expected_ns is not None and now_ns - self._expected_ns > GAP_NS:
-            self._resume(now_ns)
+        self._look_back(now_ns)
         match incoming:
             case Plan():
                 first = max(self._played_until, self._leaving.whole_pulse_at(now_ns)) + 1
@@ -165,8 +164,7 @@ class Engine:
 
     def tick(self, now_ns: int) -> list[Effect]:
         """Everything that is to be done by `now_ns`, in order."""
-        if self._expected_ns is not None and now_ns - self._expected_ns > GAP_NS:
-            self._resume(now_ns)
+        self._look_back(now_ns)
         self._catch_up(now_ns)
         if self._sensing.gone(now_ns):
             self.counters["sensing_losses"] += 1
@@ -193,7 +191,6 @@ class Engine:
         # Requests come last: their answers may be taken in while these effects are carried out.
         effects, self._effects = [*self._effects, *requests], []
         self._listen_for(effects, now_ns)
-        self._expected_ns = None
         return effects
 
     def next_deadline_ns(self) -> int | None:
@@ -203,8 +200,7 @@ class Engine:
             due.append(self._director.next_deadline_ns(self._listener, self.settings, self.transport))
         due += [part.next_deadline_ns(self._leaving) for part in (self._clock_out, self._click)]
         due += [part.next_deadline_ns() for part in (self._conductor, self._limit, self._sensing)]
-        self._expected_ns = min((at for at in due if at is not None), default=None)
-        return self._expected_ns
+        return min((at for at in due if at is not None), default=None)
 
     @property
     def lookahead_ns(self) -> int:
@@ -291,9 +287,11 @@ class Engine:
         self._send_click(now_ns)
         self._play_until(now_ns)
 
-    def _resume(self, now_ns: int) -> None:
-        """We did not run for a while: the music is where it would be, but what was missed is not played after."""
-        self._expected_ns = None
+    def _look_back(self, now_ns: int) -> None:
+        """If we did not run for a while: the music is where it would be, but what was missed is not played after."""
+        asleep, self._awake_ns = now_ns - self._awake_ns > GAP_NS, now_ns
+        if not asleep or (due_ns := self.next_deadline_ns()) is None or now_ns - due_ns <= GAP_NS:
+            return
         self.counters["resyncs"] += 1
         self._sensing.resume(now_ns)
         self._click.skip()
