@@ -24,6 +24,7 @@ from livegen.runtime.messages import (
     PortsOpen,
     Restarted,
     StartFailed,
+    Warned,
 )
 from livegen.runtime.notify import Notifier
 from livegen.runtime.session_midi import write_midi
@@ -91,7 +92,7 @@ def report(message: Any) -> None:
             print(f"session log: {path}", flush=True)
         case LogEnded(reason):
             print(f"warning: the session is no longer recorded: {reason}", file=sys.stderr, flush=True)
-        case StartFailed(reason) | Failed(_, reason):
+        case StartFailed(reason) | Failed(_, reason) | Warned(reason):
             print(f"warning: {reason}", file=sys.stderr, flush=True)
         case Restarted(role, exit_code):
             print(f"the {role} ended (exit code {exit_code}) and is started again", file=sys.stderr, flush=True)

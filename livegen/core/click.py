@@ -52,6 +52,10 @@ class Click:
                 self._clicked = self._next
                 self._next += PULSES_PER_BEAT
 
+    def skip(self) -> None:
+        """We did not run for a while: go on with the next beat."""
+        self._next = None
+
     def silenced(self) -> None:
         """What sounds has been ended by somebody else."""
         self._off = None

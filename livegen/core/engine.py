@@ -13,6 +13,7 @@ from livegen.core.click import Click
 from livegen.core.clock_out import ClockOut, Due
 from livegen.core.conductor import ClockState, Conductor, Turn
 from livegen.core.director import Director, Stint
+from livegen.core.echo import EchoGuard
 from livegen.core.effects import (
     Answered,
     Ask,
@@ -42,15 +43,20 @@ from livegen.core.parameters import Settings
 from livegen.core.plans import Plan
 from livegen.core.schedule import Harmony, NoteStart
 from livegen.core.score import Score
+from livegen.core.sensing import ActiveSensing
 from livegen.core.tapping import TapKeys
 from livegen.core.transport import Transport, grid_at_or_after
 from livegen.core.vocabulary import DURATIONS
+from livegen.core.watchdog import NoteLimit
 
 CHANNELS: dict[Part, int] = {Part.LEAD: 0, Part.CHORDS: 1, Part.BASS: 2, Part.DRUMS: 9}
 """MIDI channel of each part, 0..15."""
 
 LATE_NS = 40_000_000
 """A note-on that could not be sent within this of its due time is dropped; a note-off never is."""
+
+GAP_NS = 250_000_000
+"""Woken so long after something was due, we did not run: the machine slept, or the process was stopped."""
 
 MOST_SOUNDING: dict[Part, int] = {Part.LEAD: 6, Part.CHORDS: 8, Part.BASS: 1, Part.DRUMS: 16}
 """How many notes of a part may sound at once."""
@@ -112,6 +118,11 @@ class Engine:
         """Of the window that plays, or of the last that had one."""
         self._harmonizer = Harmonizer()
         self._tap_keys = TapKeys()
+        self._echo = EchoGuard()
+        self._limit = NoteLimit()
+        self._sensing = ActiveSensing()
+        self._awake_ns = now_ns
+        """When we last acted."""
         self._pedals_thru: set[int] = set()
         """Channels on which the player's pedal was passed through and is down."""
         self._advance_ns = 0
@@ -120,6 +131,7 @@ class Engine:
 
     def receive(self, incoming: Incoming, now_ns: int) -> None:
         """Take in a message of the player, a plan, new settings or a command."""
+        self._look_back(now_ns)
         match incoming:
             case Plan():
                 first = max(self._played_until, self._leaving.whole_pulse_at(now_ns)) + 1
@@ -141,24 +153,30 @@ class Engine:
                 self._catch_up(now_ns)
                 self._turn(self._conductor.joined(incoming, self.transport, now_ns), now_ns)
             case InputLost():
-                self._observe(self._listener.release_all(now_ns, self.transport), now_ns)
-                self._release_thru(now_ns)
+                self._lose_input(now_ns)
             case GeneratorLost():
                 # What is decided but not begun is good music and stays; only what sounds is let go.
                 self._release_planned(now_ns)
                 self._score.lose_generator()
             case Realtime() | SongPosition():
+                self._sense(incoming, now_ns)
                 self._conduct(incoming, now_ns)
             case NoteOn() | NoteOff() | Control() | Other():
-                if not self._taps(incoming, now_ns):
+                self._sense(incoming, now_ns)
+                if not self._comes_back(incoming, now_ns) and not self._taps(incoming, now_ns):
                     self._hear(incoming, now_ns)
 
     def tick(self, now_ns: int) -> list[Effect]:
         """Everything that is to be done by `now_ns`, in order."""
+        self._look_back(now_ns)
         self._catch_up(now_ns)
+        if self._sensing.gone(now_ns):
+            self.counters["sensing_losses"] += 1
+            self._lose_input(now_ns)
         if (transport := self._conductor.update(self.transport, now_ns)) is not self.transport:
             self.transport = transport
             self._catch_up(now_ns)
+        self._end_overlong(now_ns)
         self._score.planner.begun(self._played_until)
         had_stint, stint = self._director.stint, None
         if self._may_plan:
@@ -176,6 +194,7 @@ class Engine:
         self._play_until(now_ns)
         # Requests come last: their answers may be taken in while these effects are carried out.
         effects, self._effects = [*self._effects, *requests], []
+        self._listen_for(effects, now_ns)
         return effects
 
     def next_deadline_ns(self) -> int | None:
@@ -184,7 +203,7 @@ class Engine:
         if self._may_plan:
             due.append(self._director.next_deadline_ns(self._listener, self.settings, self.transport))
         due += [part.next_deadline_ns(self._leaving) for part in (self._clock_out, self._click)]
-        due.append(self._conductor.next_deadline_ns())
+        due += [part.next_deadline_ns() for part in (self._conductor, self._limit, self._sensing)]
         return min((at for at in due if at is not None), default=None)
 
     @property
@@ -275,6 +294,16 @@ class Engine:
         self._send_click(now_ns)
         self._play_until(now_ns)
 
+    def _look_back(self, now_ns: int) -> None:
+        """If we did not run for a while: the music is where it would be, but what was missed is not played after."""
+        asleep, self._awake_ns = now_ns - self._awake_ns > GAP_NS, now_ns
+        if not asleep or (due_ns := self.next_deadline_ns()) is None or now_ns - due_ns <= GAP_NS:
+            return
+        self.counters["resyncs"] += 1
+        self._sensing.resume(now_ns)
+        self._click.skip()
+        self._tell(self._clock_out.skip(self._leaving, now_ns))
+
     def _count_in(self, now_ns: int) -> None:
         """A bar line is now: clicks until the next, where the music begins. A clock that comes in counts for itself."""
         if self._conductor.places_bars:
@@ -315,6 +344,42 @@ class Engine:
         self._effects.extend(Send(due_ns, message) for due_ns, message in clock)
 
     # --- the player ---
+
+    def _comes_back(self, message: NoteOn | NoteOff | Control | Other, now_ns: int) -> bool:
+        """Whether this is no word of the player but our own, which a cable or a DAW has brought back."""
+        if not self.settings.echo_guard:
+            return False
+        known = self._echo.found
+        taken = self._echo.takes(message, now_ns, thru=self.settings.thru, vital=self._ends_something(message))
+        self.counters["echoes"] += taken
+        self.counters["echo_loops"] += self._echo.found - known
+        return taken
+
+    def _ends_something(self, message: Message) -> bool:
+        """Whether a played-through controller lifts a pedal that is down, or ends notes that sound."""
+        if not isinstance(message, Control):
+            return False
+        if message.control in SILENCING:
+            return any(channel == message.channel for channel, _ in self.ledger.sounding(Owner.THRU))
+        lifts = message.control == RESET_CONTROLLERS or (message.control == SUSTAIN and message.value < 64)
+        return lifts and message.channel in self._pedals_thru
+
+    def _sense(self, message: Message, now_ns: int) -> None:
+        if self.settings.input_sensing:
+            self._sensing.heard(message, now_ns)
+
+    def _lose_input(self, now_ns: int) -> None:
+        """The player's port has gone, or what was plugged into it: what it held has ended."""
+        self._sensing.stop()
+        self._observe(self._listener.release_all(now_ns, self.transport), now_ns)
+        self._release_thru(now_ns)
+
+    def _listen_for(self, effects: list[Effect], now_ns: int) -> None:
+        """What goes out now may come back."""
+        if self.settings.echo_guard:
+            for effect in effects:
+                if isinstance(effect, Send):
+                    self._echo.sent(effect.message, now_ns, agent=effect.part is not None)
 
     def _hear(self, message: Message, now_ns: int) -> None:
         self.counters["messages_in"] += 1
@@ -455,6 +520,10 @@ class Engine:
             self._silence(now_ns)
         if before.thru and not settings.thru:
             self._release_thru(now_ns)
+        if not settings.input_sensing:
+            self._sensing.stop()
+        if before.echo_guard != settings.echo_guard:
+            self._echo = EchoGuard()
 
     def _release(self, owner: Owner, now_ns: int, only_channel: int | None = None) -> None:
         """End what one owner holds, on one channel or on all."""
@@ -463,6 +532,18 @@ class Engine:
         for channel, pitch in list(self.ledger.sounding(owner)):
             if only_channel in {None, channel} and self.ledger.remove(owner, channel, pitch):
                 self._send(NoteOff(channel, pitch), now_ns)
+
+    def _end_overlong(self, now_ns: int) -> None:
+        """A net below everything else that ends our notes: none outlasts its longest time."""
+        ours = (note for owner in (Owner.GENERATED, Owner.CLICK) for note in self.ledger.sounding(owner))
+        for channel, pitch in self._limit.overlong(ours, now_ns):
+            self.counters["notes_overlong"] += 1
+            for end in self._score.schedule.sounding(*Part):
+                if (end.channel, end.pitch) == (channel, pitch):
+                    self._score.schedule.forget(end)
+            for owner in (Owner.GENERATED, Owner.CLICK):
+                if self.ledger.remove(owner, channel, pitch):
+                    self._send(NoteOff(channel, pitch), now_ns)
 
     def _release_planned(self, now_ns: int) -> None:
         """End what was planned and sounds; what is added to notes that the player holds is not planned."""
@@ -491,6 +572,7 @@ class Engine:
         self._pedals_thru.clear()
         self._effects.extend(Send(now_ns, parse(data)) for data in release_all(list(self.ledger.sounding()), range(16)))
         self.ledger.clear()
+        self._limit.clear()
         self._click.silenced()
         self._count_until(0)
         self._chord = NO_CHORD
@@ -502,6 +584,8 @@ class Engine:
         """Begin a note; what sounds on its pitch ends first, so that one note-off always belongs to one note-on."""
         if any(self.ledger.holds(holder, note.channel, note.pitch) for holder in Owner):
             self._send(NoteOff(note.channel, note.pitch), due_ns, part)
+        if owner is not Owner.THRU:
+            self._limit.struck(note.channel, note.pitch, due_ns)
         if not self.ledger.holds(owner, note.channel, note.pitch):
             self.ledger.add(owner, note.channel, note.pitch)
         self._send(note, due_ns, part)

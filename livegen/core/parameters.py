@@ -285,6 +285,8 @@ class Settings:
     phrase_gap_beats = _Reading("phrase/gap", float)
     harmonize_voices = _Reading("harmonize/voices", int)
     thru = _Reading("thru", bool)
+    echo_guard = _Reading("echo/guard", bool)
+    input_sensing = _Reading("input/sensing", bool)
 
     @property
     def style_weights(self) -> tuple[float, ...]:
@@ -369,6 +371,8 @@ _HABITS = (
     Parameter("phrase/gap", "float", 0.35, 0.1, 1, "beats", (), "The silence that ends your phrase."),
     Parameter("harmonize/voices", "int", 2, 1, MOST_VOICES, "notes", (), "How many notes are added to each that you play."),
     Parameter("thru", "bool", False, 0, 1, "", (), "Passes your own notes on to the output."),
+    Parameter("echo/guard", "bool", True, 0, 1, "", (), "Knows its own notes when they come back to its input."),
+    Parameter("input/sensing", "bool", True, 0, 1, "", (), "Lets go of your keys when a keyboard's active sensing stops."),
     Parameter("hop", "choice", "beat", 0, 1, "", tuple(HOPS), "Plans the accompaniment beat by beat or in half beats."),
 )
 # fmt: on

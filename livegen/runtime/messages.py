@@ -40,6 +40,13 @@ class Failed:
 
 
 @dataclass(frozen=True, slots=True)
+class Warned:
+    """Something is wrong outside that the musician can put right; said once."""
+
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
 class Change:
     """The desk asks for parameters to be changed, all or none."""
 

@@ -1,11 +1,21 @@
-"""The performer's way out: the output port, and the shared record of what sounds on it."""
+"""The performer's way out: the output port, what waits for it, and the shared record of what sounds on it."""
 
 from __future__ import annotations
 
+import time
+from collections.abc import Callable
+
 from livegen.core.errors import DeviceError
 from livegen.core.ledger import Ledger, Owner
-from livegen.core.midi import Message, NoteOff, NoteOn, encode, release_all
+from livegen.core.midi import Message, NoteOff, NoteOn, encode, parse, release_all
+from livegen.core.pacing import Pacer
+from livegen.core.watchdog import SecondOffs
 from livegen.devices.ports import Backend, OutputPort, match_port
+
+CLOSING_NS = 100_000_000
+"""What waits when the port is closed has so long to go out at the port's pace; then it goes out at once."""
+
+_STEP_S = 0.001
 
 
 class Outlet:
@@ -18,19 +28,36 @@ class Outlet:
         backend: where the port is; None for no MIDI at all.
         pattern: of the port to play to, or None for our own virtual port.
         record: what sounds, in shared memory.
+        now_ns: the clock.
     """
 
-    def __init__(self, backend: Backend | None, pattern: str | None, record: Ledger) -> None:
+    def __init__(self, backend: Backend | None, pattern: str | None, record: Ledger, now_ns: Callable[[], int]) -> None:
         self._backend = backend
         self._pattern = pattern
         self._record = record
+        self._now_ns = now_ns
         self._port: OutputPort | None = None
+        self._pacer = Pacer(1, now_ns())
+        self._second_offs = SecondOffs()
+        self._paced_before = 0
         self.failed = 0
+        self.repeated = 0
+        """Note-offs that were said a second time, in case the first was lost."""
 
     @property
     def name(self) -> str:
         """The port's name, empty while there is none."""
         return "" if self._port is None else self._port.name
+
+    @property
+    def paced(self) -> int:
+        """Messages that had to wait because the port takes only so many at once."""
+        return self._paced_before + self._pacer.paced
+
+    @property
+    def waiting(self) -> int:
+        """Messages that wait now."""
+        return len(self._pacer)
 
     def open(self) -> None:
         """Open the port and end what a killed predecessor, or a port that had gone, has left sounding; nothing if it is open.
@@ -44,49 +71,98 @@ class Outlet:
             # A look at the list is cheap; a client that is made in vain stops the owner thread for 40 ms.
             match_port(self._pattern, self._backend.list_outputs(), "output")
         self._port = self._backend.open_output(self._pattern)
-        sounding = list(self._record.sounding())
-        if sounding:
-            for data in release_all(sounding, sorted({channel for channel, _ in sounding})):
+        self._paced_before += self._pacer.paced
+        self._pacer = Pacer(self._port.max_burst_bytes, self._now_ns())
+        for data in self._leftovers():
+            message = parse(data)
+            if self._pacer.admit(message, self._now_ns()):
                 self._port.send(data)
-        self._record.clear()
+            else:
+                self._pacer.wait(message)
+        if not self.waiting:
+            self._record.clear()
+
+    def _leftovers(self) -> list[bytes]:
+        sounding = list(self._record.sounding())
+        return release_all(sounding, sorted({channel for channel, _ in sounding})) if sounding else []
 
     def drop_if_gone(self) -> None:
         """Close the port if it has gone, so that `open` can find it again."""
         if self._port is not None and not self._port.alive:
+            self.failed += self.waiting
+            self._pacer.drain()
             self.close()
 
     def send(self, message: Message) -> bool:
-        """Send one message; whether it went out. One that did not is counted in `failed`."""
-        if isinstance(message, NoteOn) and not self._holds(message):
-            self._record.add(Owner.GENERATED, message.channel, message.pitch)
-        if not self._sent(message):
+        """Send one message, or let it wait for its turn; whether it will go out. One that will not is counted in `failed`."""
+        if self._port is None:
             self.failed += 1
             return False
-        if isinstance(message, NoteOff):
-            self._record.remove(Owner.GENERATED, message.channel, message.pitch)
+        if self._pacer.admit(message, self._now_ns()):
+            self._enter(message)
+            return self._sent(message)
+        if not self._pacer.wait(message):
+            self.failed += 1
+            return False
+        self._enter(message)
         return True
+
+    def flush(self) -> None:
+        """Send what has waited for its turn."""
+        while (message := self._pacer.next(self._now_ns())) is not None:
+            self._sent(message)
+
+    def next_deadline_ns(self) -> int | None:
+        """When `flush` has something to send; None while nothing waits."""
+        return self._pacer.next_deadline_ns()
+
+    def _enter(self, message: Message) -> None:
+        """Write down that a note is about to begin."""
+        if isinstance(message, NoteOn):
+            self._second_offs.began(message.channel, message.pitch)
+            if not self._record.holds(Owner.GENERATED, message.channel, message.pitch):
+                self._record.add(Owner.GENERATED, message.channel, message.pitch)
 
     def _sent(self, message: Message) -> bool:
         if self._port is None:
+            self.failed += 1
             return False
         try:
             self._port.send(encode(message))
         except DeviceError:
+            self.failed += 1
             return False
+        if isinstance(message, NoteOff):
+            if not self._pacer.begins(message.channel, message.pitch):
+                self._record.remove(Owner.GENERATED, message.channel, message.pitch)
+            self._second_offs.ended(message.channel, message.pitch, self._now_ns())
         return True
 
     def mend(self, wanted: Ledger) -> None:
-        """End what is on record but not wanted: a note whose end was lost when the driver refused it for a moment."""
+        """End what is on record but not wanted, because the driver refused its end; and say again what it may have lost."""
         if self._port is None:
             return
         for channel, pitch in set(self._record.sounding()) - set(wanted.sounding()):
-            self.send(NoteOff(channel, pitch))
+            if not self._pacer.ends(channel, pitch):
+                self.send(NoteOff(channel, pitch))
+        if self.waiting:
+            return
+        for channel, pitch in self._second_offs.due(self._now_ns()):
+            if not self._record.holds(Owner.GENERATED, channel, pitch) and self._sent(NoteOff(channel, pitch)):
+                self.repeated += 1
+                self._second_offs.began(channel, pitch)
 
     def close(self) -> None:
-        """Close the port; idempotent. What sounds stays on record."""
-        if self._port is not None:
-            self._port.close()
-            self._port = None
-
-    def _holds(self, message: NoteOn) -> bool:
-        return self._record.holds(Owner.GENERATED, message.channel, message.pitch)
+        """Close the port; idempotent. What waits goes out first, within about `CLOSING_NS`; what sounds stays on record."""
+        if self._port is None:
+            return
+        until_ns = self._now_ns() + CLOSING_NS
+        while self.waiting and self._port.alive and self._now_ns() < until_ns:
+            self.flush()
+            if self.waiting:
+                time.sleep(_STEP_S)
+        for message in self._pacer.drain():
+            self._sent(message)
+        self._second_offs.clear()
+        self._port.close()
+        self._port = None

@@ -14,7 +14,7 @@ from collections import Counter, deque
 from contextlib import suppress
 from dataclasses import dataclass
 from multiprocessing.connection import Connection
-from queue import Empty, SimpleQueue
+from queue import Empty
 from typing import Any
 
 from livegen.core.effects import (
@@ -47,6 +47,7 @@ from livegen.generators.markov import MarkovGenerator
 from livegen.runtime.config import Config
 from livegen.runtime.delays import NOTHING_MEASURED, Delays
 from livegen.runtime.health import Timings, readings
+from livegen.runtime.inbox import Inbox, MidiIn
 from livegen.runtime.link import Arrived, Hub, Link, LinkDown, LinkUp
 from livegen.runtime.messages import (
     AnswerTiming,
@@ -61,6 +62,7 @@ from livegen.runtime.messages import (
     Stop,
     TakeTimings,
     TimingsTaken,
+    Warned,
 )
 from livegen.runtime.outlet import Outlet
 from livegen.runtime.priority import go_first
@@ -88,6 +90,11 @@ READY_NS = 500_000
 
 SWITCH_INTERVAL_S = 0.0005
 """Python's thread switch interval: at the default of 5 ms a busy thread delays the owner by as much."""
+
+ECHO_WARNING = (
+    "what livegen plays comes back to its MIDI input; it is left out, but undo the connection: no track or cable may lead from "
+    "livegen's output to its input"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,12 +124,6 @@ class PerformerSpec:
     log_place: LogPlace | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class _MidiIn:
-    data: bytes
-    time_ns: int
-
-
 def performer_main(spec: PerformerSpec, control: Connection) -> None:
     """Entry of the performer's process; returns when told to stop, on SIGTERM, or when the supervisor has gone."""
     go_first()
@@ -145,7 +146,7 @@ class Performer:
     """The owner of everything that sounds. All methods belong to the owner thread; `inbox.put` belongs to everybody."""
 
     def __init__(self, spec: PerformerSpec, control: Connection) -> None:
-        self.inbox: SimpleQueue[Any] = SimpleQueue()
+        self.inbox = Inbox()
         self._spec = spec
         self._clock = MonotonicClock()
         self._shared = SharedState.attach(spec.shared)
@@ -159,12 +160,15 @@ class Performer:
         self._fallback = Band(MarkovGenerator())
         self._backend: Backend | None = None
         self._input: InputPort | None = None
-        self._outlet = Outlet(None, None, self._shared.ledger)
+        self._outlet = Outlet(None, None, self._shared.ledger, self._clock.now_ns)
         self._schedule_error = Timings()
         self._plan_time = Timings()
         self._asked_ns: dict[int, int] = {}
         self._running = True
         self._rounds = 0
+        self._warned = False
+        self._refused_before = 0
+        """By inputs that have been closed."""
         settings, _ = build_registry(spec.styles).defaults().with_changes(spec.settings)
         self._recorder = Recorder(spec.log_place, self._supervisor.post)
         self._engine = recorded_engine(self._recorder, settings, self._clock.now_ns(), spec.config)
@@ -177,7 +181,7 @@ class Performer:
         """
         config = self._spec.config
         self._backend = self._spec.backend or open_backend(config.backend, self._clock, config.name, config.port_names)
-        self._outlet = Outlet(self._backend, config.output, self._shared.ledger)
+        self._outlet = Outlet(self._backend, config.output, self._shared.ledger, self._clock.now_ns)
         for opening in (self._open_output, self._open_input):
             try:
                 opening()
@@ -215,12 +219,15 @@ class Performer:
                 self._keep_house(now_ns)
                 deadline_ns = self._engine.next_deadline_ns()
             wake_ns = housekeeping_ns + (HOUSEKEEPING_NS if now_ns >= housekeeping_ns else 0)
+            if (waits_ns := self._outlet.next_deadline_ns()) is not None:
+                wake_ns = min(wake_ns, waits_ns)
             if deadline_ns is not None:
                 early_ns = WARM_NS if deadline_ns - now_ns > WARM_NS else READY_NS
                 wake_ns = min(wake_ns, deadline_ns - early_ns)
             with suppress(Empty):
-                self._handle(self.inbox.get(timeout=max(0, wake_ns - self._clock.now_ns()) / 1e9))
+                self._handle(self.inbox.next_item(max(0, wake_ns - self._clock.now_ns()) / 1e9))
             self._tick()
+            self._outlet.flush()
 
     def _tick(self) -> None:
         """Do what is due, and what is due in a moment at its time."""
@@ -257,7 +264,7 @@ class Performer:
 
     def _handle(self, item: Any) -> None:
         match item:
-            case _MidiIn(data, time_ns):
+            case MidiIn(data, time_ns):
                 self._receive_midi(data, time_ns)
             case Arrived(message=message, time_ns=time_ns):
                 self._receive_message(message, time_ns)
@@ -414,9 +421,7 @@ class Performer:
         if self._backend is not None and self._input is None:
             if (pattern := self._spec.config.input) is not None:
                 match_port(pattern, self._backend.list_inputs(), "input")
-            self._input = self._backend.open_input(
-                self._spec.config.input, lambda data, time_ns: self.inbox.put(_MidiIn(data, time_ns)), self.inbox.put
-            )
+            self._input = self._backend.open_input(self._spec.config.input, self.inbox.put_midi, self.inbox.put)
 
     def _keep_house(self, now_ns: int) -> None:
         """What is due ten times a second.
@@ -438,6 +443,7 @@ class Performer:
         """A port that has gone is opened again as soon as it is back."""
         if self._input is not None and not self._input.alive:
             self._input.close()
+            self._refused_before += self._input.counts.refused
             self._input = None
             self._engine.receive(InputLost(), now_ns)
             self._perform(self._engine.tick(now_ns))
@@ -450,10 +456,20 @@ class Performer:
             except DeviceError:
                 self._counters["reopen_failed"] += 1
 
+    def _warn(self, counters: Counter[str]) -> None:
+        """Say once what only the musician can put right."""
+        if counters["echo_loops"] and not self._warned:
+            self._warned = True
+            self._supervisor.post(Warned(ECHO_WARNING))
+
     def _tell_health(self) -> None:
         """To the desk and the supervisor."""
         counters = self._engine.counters + self._counters
+        self._warn(counters)
+        counters["midi_refused"] = self._refused_before + (self._input.counts.refused if self._input is not None else 0)
+        counters["input_coalesced"], counters["input_dropped"] = self.inbox.coalesced, self.inbox.dropped
         counters["sends_failed"] = self._outlet.failed
+        counters["sends_paced"], counters["offs_repeated"] = self._outlet.paced, self._outlet.repeated
         values: list[tuple[str, Value]] = [
             ("brain", self._brain_name),
             ("mode", self._engine.settings.mode),
@@ -464,6 +480,7 @@ class Performer:
             ("lookahead/plans_take_ms", round(self._plan_time.fitting_ns() / 1e6, 1)),
             ("plans/from", self._engine.plans_from()),
             ("output/delay_ms", round(self._engine.advance_ns / 1e6, 2)),
+            ("input/waiting", self.inbox.midi_waiting),
             ("sounding", sum(1 for _ in self._engine.ledger.sounding())),
             *readings(counters),
             *self._recorder.readings(),

@@ -70,8 +70,9 @@ class Simulation:
 
     def __init__(self, performance: Performance, settings: Settings, band: Band, seed: int = 0) -> None:
         band.reset()
-        # Played through, the player's notes would be taken for the agent's; they have a track of their own.
-        changes = {"tempo/bpm": performance.tempi[0][1], "beats_per_bar": performance.beats_per_bar, "thru": False}
+        # Played through, the player's notes would be taken for the agent's; they have a track of their own. Nothing comes back.
+        changes: dict[str, Value] = {"tempo/bpm": performance.tempi[0][1], "beats_per_bar": performance.beats_per_bar}
+        changes |= {"thru": False, "echo/guard": False}
         self._clock = ManualClock()
         self._band = band
         self._performance = performance

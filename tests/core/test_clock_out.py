@@ -51,11 +51,11 @@ def test_none_is_sent_unless_wanted() -> None:
 
 
 def test_a_tick_a_pulse_each_due_at_its_own_place() -> None:
-    """Also after a night's sleep: what was due is sent, and says when."""
+    """Also after a stall: what was due is sent, and says when."""
     stage = Stage(settings_with(clock__send=True))
     stage.tick()
     stage.advance(3)
-    stage.sleep(700_000_000)
+    stage.sleep(200_000_000)
     stage.advance(2)
     due = [one.due_ns for one in stage.sent if one.message == TICK]
     assert due == [round(index * PERIOD_NS) for index in range(len(due))]

@@ -69,6 +69,8 @@ def test_the_table_holds_every_promised_parameter_with_its_default() -> None:
         "phrase/gap": 0.35,
         "harmonize/voices": 2,
         "thru": False,
+        "echo/guard": True,
+        "input/sensing": True,
         "hop": "beat",
     }
     assert {name: DEFAULTS[name] for name in NAMES} == expected

@@ -7,6 +7,7 @@ import pytest
 from livegen.core.errors import DeviceError
 from livegen.core.ledger import Ledger, Owner
 from livegen.core.midi import NoteOff, NoteOn
+from livegen.devices.clock import ManualClock
 from livegen.runtime.outlet import Outlet
 
 
@@ -16,6 +17,7 @@ class Port:
     name = "synth"
     alive = True
     refuses = False
+    max_burst_bytes = 1000
 
     def __init__(self) -> None:
         self.sent: list[bytes] = []
@@ -57,7 +59,7 @@ def record() -> Ledger:
 
 @pytest.fixture
 def outlet(system: System, record: Ledger) -> Outlet:
-    opened = Outlet(system, "synth", record)  # type: ignore[arg-type]
+    opened = Outlet(system, "synth", record, ManualClock().now_ns)  # type: ignore[arg-type]
     opened.open()
     return opened
 
@@ -104,19 +106,19 @@ def test_what_could_not_be_ended_stays_on_record(system: System, record: Ledger)
     record.add(Owner.GENERATED, 1, 60)
     system.port.refuses = True
     with pytest.raises(DeviceError):
-        Outlet(system, "synth", record).open()  # type: ignore[arg-type]
+        Outlet(system, "synth", record, ManualClock().now_ns).open()  # type: ignore[arg-type]
     assert list(record.sounding()) == [(1, 60)]
 
 
 def test_a_missing_port_costs_a_look_at_the_list_and_no_client(system: System, record: Ledger) -> None:
     system.names = ()
     with pytest.raises(DeviceError, match="synth"):
-        Outlet(system, "synth", record).open()  # type: ignore[arg-type]
+        Outlet(system, "synth", record, ManualClock().now_ns).open()  # type: ignore[arg-type]
     assert system.opened == 0
 
 
 def test_without_midi_everything_fails_quietly_and_is_counted(record: Ledger) -> None:
-    outlet = Outlet(None, None, record)
+    outlet = Outlet(None, None, record, ManualClock().now_ns)
     outlet.open()
     assert not outlet.send(NoteOn(1, 60, 80))
     assert outlet.failed == 1
