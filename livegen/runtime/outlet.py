@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from livegen.core.errors import DeviceError
 from livegen.core.ledger import Ledger, Owner
-from livegen.core.midi import Message, NoteOff, NoteOn, encode, release_all
+from livegen.core.listener import RESET_CONTROLLERS
+from livegen.core.midi import SUSTAIN, Control, Message, NoteOff, NoteOn, encode, release_all
 from livegen.devices.ports import Backend, OutputPort, match_port
 
 
@@ -25,6 +26,8 @@ class Outlet:
         self._pattern = pattern
         self._record = record
         self._port: OutputPort | None = None
+        self._to_lift: set[int] = set()
+        """Channels whose pedal has come up, but the port was not told."""
         self.failed = 0
 
     @property
@@ -59,12 +62,23 @@ class Outlet:
         """Send one message; whether it went out. One that did not is counted in `failed`."""
         if isinstance(message, NoteOn) and not self._holds(message):
             self._record.add(Owner.GENERATED, message.channel, message.pitch)
-        if not self._sent(message):
+        sent = self._sent(message)
+        self._note_pedal(message, sent)
+        if not sent:
             self.failed += 1
             return False
         if isinstance(message, NoteOff):
             self._record.remove(Owner.GENERATED, message.channel, message.pitch)
         return True
+
+    def _note_pedal(self, message: Message, sent: bool) -> None:
+        if not isinstance(message, Control) or message.control not in {SUSTAIN, RESET_CONTROLLERS}:
+            return
+        comes_up = message.control == RESET_CONTROLLERS or message.value < 64
+        if comes_up and not sent:
+            self._to_lift.add(message.channel)
+        else:
+            self._to_lift.discard(message.channel)
 
     def _sent(self, message: Message) -> bool:
         if self._port is None:
@@ -76,9 +90,11 @@ class Outlet:
         return True
 
     def mend(self, wanted: Ledger) -> None:
-        """End what is on record but not wanted: a note whose end was lost when the driver refused it for a moment."""
+        """End notes that are on record but not wanted, and lift pedals: the driver has refused their end for a moment."""
         if self._port is None:
             return
+        for channel in sorted(self._to_lift):
+            self.send(Control(channel, SUSTAIN, 0))
         for channel, pitch in set(self._record.sounding()) - set(wanted.sounding()):
             self.send(NoteOff(channel, pitch))
 
