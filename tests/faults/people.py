@@ -39,7 +39,7 @@ class Surface:
 
     def _turn(self) -> None:
         random = self._random
-        kind = random.choices(("change", "mode", "source", "panic", "tap", "count", "timings"), (10, 4, 2, 2, 2, 2, 1))[0]
+        kind = random.choices(("change", "mode", "source", "panic", "tap", "count", "timings"), (10, 4, 2, 4, 2, 2, 1))[0]
         match kind:
             case "change":
                 chosen = random.choices(self._registry.parameters, k=random.randrange(1, 4))
