@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from numbers import Integral
 
 from livegen.core.errors import InputError
 from livegen.core.events import Note, Part, Tick
 from livegen.core.harmony import ChordSymbol
+
+MOST_NOTES = 128
+"""A plan of more notes is no music, and would fill the schedule."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,12 +76,30 @@ class Plan:
 def check_plan(plan: Plan, request: PlanRequest) -> None:
     """Refuse what a broken generator could make: notes that MIDI does not have, or that lie outside the window.
 
+    A plan comes from another process, so its types are checked too.
+
     Raises:
         InputError: the plan cannot be played; the text says why.
     """
     if (plan.window, plan.hop) != (request.window, request.tick.hop):
         raise InputError(f"plan {plan.plan_id} is for {plan.hop} pulses at {plan.window}, not for what was asked for")
+    if plan.chord is not None and not isinstance(plan.chord, ChordSymbol):
+        raise InputError(f"plan {plan.plan_id} has a {type(plan.chord).__name__} for its chord")
+    if not isinstance(plan.notes, tuple) or len(plan.notes) > MOST_NOTES:
+        raise InputError(f"plan {plan.plan_id} does not hold at most {MOST_NOTES} notes")
     for note in plan.notes:
-        in_range = 0 <= note.onset < plan.hop and 0 <= note.pitch <= 127 and 1 <= note.velocity <= 127 and note.duration >= 1
-        if not in_range:
+        if not isinstance(note, Note) or not _playable(note, plan.hop):
             raise InputError(f"plan {plan.plan_id} has a note that cannot be played: {note}")
+
+
+def _playable(note: Note, hop: int) -> bool:
+    # NaN and fractions pass comparisons that they should not, so whole numbers come first.
+    numbers = (note.onset, note.pitch, note.velocity, note.duration)
+    return (
+        all(isinstance(number, Integral) for number in numbers)
+        and 0 <= note.onset < hop
+        and 0 <= note.pitch <= 127
+        and 1 <= note.velocity <= 127
+        and note.duration >= 1
+        and isinstance(note.part, Part)
+    )

@@ -44,20 +44,33 @@ class Transport:
 
     def ns_at(self, pulse: int | Fraction) -> int:
         """The time of a position, rounded to the nanosecond."""
-        return self.anchor_ns + round((pulse - self.anchor_pulse) * self.ns_per_pulse)
+        # (pulse - anchor_pulse) * ns_per_pulse as one quotient: fractions take several times as long, and this is asked often.
+        anchor, tempo = self.anchor_pulse, self.tempo_bpm
+        pulses = pulse.numerator * anchor.denominator - anchor.numerator * pulse.denominator
+        per_minute = pulse.denominator * anchor.denominator * tempo.numerator * PULSES_PER_BEAT
+        return self.anchor_ns + _rounded(pulses * tempo.denominator * _NS_PER_MINUTE, per_minute)
 
     def exact_pulse_at(self, time_ns: int) -> Fraction:
         """The position at a time, exact."""
-        return self.anchor_pulse + (time_ns - self.anchor_ns) / self.ns_per_pulse
+        return Fraction(*self._quotient_at(time_ns))
 
     def pulse_at(self, time_ns: int) -> float:
         """The position at a time."""
-        return float(self.exact_pulse_at(time_ns))
+        pulses, parts = self._quotient_at(time_ns)
+        return pulses / parts
 
     def whole_pulse_at(self, time_ns: int) -> int:
         """The last whole pulse whose time has come: the inverse of `ns_at`, its rounding included."""
-        pulse = int(self.exact_pulse_at(time_ns) // 1)
+        pulses, parts = self._quotient_at(time_ns)
+        pulse = pulses // parts
         return pulse + (self.ns_at(pulse + 1) <= time_ns)
+
+    def _quotient_at(self, time_ns: int) -> tuple[int, int]:
+        """The exact position at a time, `anchor_pulse + (time_ns - anchor_ns) / ns_per_pulse`, as dividend and divisor."""
+        anchor, tempo = self.anchor_pulse, self.tempo_bpm
+        parts = tempo.denominator * _NS_PER_MINUTE
+        pulses = (time_ns - self.anchor_ns) * tempo.numerator * PULSES_PER_BEAT
+        return anchor.numerator * parts + pulses * anchor.denominator, anchor.denominator * parts
 
     def with_tempo(self, tempo_bpm: float, now_ns: int) -> Transport:
         """The same position at `now_ns`, another tempo from there on.
@@ -94,11 +107,18 @@ class Transport:
 
     def beats(self, duration_ns: int) -> float:
         """A length of time in beats."""
-        return float(duration_ns / (self.ns_per_pulse * PULSES_PER_BEAT))
+        return duration_ns * self.tempo_bpm.numerator / (_NS_PER_MINUTE * self.tempo_bpm.denominator)
 
     def ns_of_beats(self, beats: float) -> int:
         """A number of beats as a length of time."""
-        return round(float(self.ns_per_pulse) * PULSES_PER_BEAT * beats)
+        ns_per_pulse = _NS_PER_MINUTE * self.tempo_bpm.denominator / (self.tempo_bpm.numerator * PULSES_PER_BEAT)
+        return round(ns_per_pulse * PULSES_PER_BEAT * beats)
+
+
+def _rounded(dividend: int, divisor: int) -> int:
+    """A quotient to the nearest whole number, halves to the even one, as `round`; the divisor is positive."""
+    quotient, rest = divmod(dividend, divisor)
+    return quotient + (2 * rest > divisor or (2 * rest == divisor and quotient % 2))
 
 
 def _exact_tempo(tempo_bpm: float) -> Fraction:

@@ -7,7 +7,8 @@ from collections.abc import Callable
 
 from livegen.core.errors import DeviceError
 from livegen.core.ledger import Ledger, Owner
-from livegen.core.midi import Message, NoteOff, NoteOn, encode, parse, release_all
+from livegen.core.listener import RESET_CONTROLLERS
+from livegen.core.midi import SUSTAIN, Control, Message, NoteOff, NoteOn, encode, parse, release_all
 from livegen.core.pacing import Pacer
 from livegen.core.watchdog import SecondOffs
 from livegen.devices.ports import Backend, OutputPort, match_port
@@ -40,6 +41,8 @@ class Outlet:
         self._pacer = Pacer(1, now_ns())
         self._second_offs = SecondOffs()
         self._paced_before = 0
+        self._to_lift: set[int] = set()
+        """Channels whose pedal has come up, but the port was not told."""
         self.failed = 0
         self.repeated = 0
         """Note-offs that were said a second time, in case the first was lost."""
@@ -96,6 +99,7 @@ class Outlet:
     def send(self, message: Message) -> bool:
         """Send one message, or let it wait for its turn; whether it will go out. One that will not is counted in `failed`."""
         if self._port is None:
+            self._note_pedal(message, sent=False)
             self.failed += 1
             return False
         if self._pacer.admit(message, self._now_ns()):
@@ -123,13 +127,19 @@ class Outlet:
             if not self._record.holds(Owner.GENERATED, message.channel, message.pitch):
                 self._record.add(Owner.GENERATED, message.channel, message.pitch)
 
+    def _note_pedal(self, message: Message, *, sent: bool) -> None:
+        if not isinstance(message, Control) or message.control not in {SUSTAIN, RESET_CONTROLLERS}:
+            return
+        comes_up = message.control == RESET_CONTROLLERS or message.value < 64
+        if comes_up and not sent:
+            self._to_lift.add(message.channel)
+        else:
+            self._to_lift.discard(message.channel)
+
     def _sent(self, message: Message) -> bool:
-        if self._port is None:
-            self.failed += 1
-            return False
-        try:
-            self._port.send(encode(message))
-        except DeviceError:
+        sent = self._passed_on(message)
+        self._note_pedal(message, sent=sent)
+        if not sent:
             self.failed += 1
             return False
         if isinstance(message, NoteOff):
@@ -138,10 +148,21 @@ class Outlet:
             self._second_offs.ended(message.channel, message.pitch, self._now_ns())
         return True
 
+    def _passed_on(self, message: Message) -> bool:
+        if self._port is None:
+            return False
+        try:
+            self._port.send(encode(message))
+        except DeviceError:
+            return False
+        return True
+
     def mend(self, wanted: Ledger) -> None:
-        """End what is on record but not wanted, because the driver refused its end; and say again what it may have lost."""
+        """End what is on record but not wanted, lift pedals: the driver refused it. And say again what it may have lost."""
         if self._port is None:
             return
+        for channel in sorted(self._to_lift):
+            self.send(Control(channel, SUSTAIN, 0))
         for channel, pitch in set(self._record.sounding()) - set(wanted.sounding()):
             if not self._pacer.ends(channel, pitch):
                 self.send(NoteOff(channel, pitch))

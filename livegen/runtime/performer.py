@@ -165,6 +165,8 @@ class Performer:
         self._plan_time = Timings()
         self._asked_ns: dict[int, int] = {}
         self._running = True
+        self._told_ns = 0
+        """The time that the engine was told last before it had come."""
         self._rounds = 0
         self._warned = False
         self._refused_before = 0
@@ -231,14 +233,18 @@ class Performer:
 
     def _tick(self) -> None:
         """Do what is due, and what is due in a moment at its time."""
-        now_ns, deadline_ns = self._clock.now_ns(), self._engine.next_deadline_ns()
+        now_ns, deadline_ns = self._now_ns(), self._engine.next_deadline_ns()
         if deadline_ns is not None and now_ns < deadline_ns <= now_ns + READY_NS:
-            now_ns = deadline_ns
+            now_ns = self._told_ns = deadline_ns
         self._perform(self._engine.tick(now_ns))
+
+    def _now_ns(self) -> int:
+        """The time for the engine, which may have been told already of a moment that is about to come."""
+        return max(self._clock.now_ns(), self._told_ns)
 
     def close(self) -> None:
         """Release what sounds, then close ports and links, in reverse order of opening."""
-        self._perform(self._engine.close(self._clock.now_ns()))
+        self._perform(self._engine.close(self._now_ns()))
         # First the hub: a peer whose link is closed calls again at once.
         self._hub.close()
         for link in (*self._links.values(), *self._links_waiting()):
@@ -291,14 +297,14 @@ class Performer:
                 if (asked_ns := self._asked_ns.pop(plan_id, None)) is not None:
                     self._plan_time.add(time_ns - asked_ns)
                     self._engine.plans_take(self._plan_time.fitting_ns())
-                self._engine.receive(message, self._clock.now_ns())
+                self._engine.receive(message, self._now_ns())
             case Failed(plan_id):
                 if not self._counters["plans_failed"] + self._counters["events_failed"]:
                     self._supervisor.post(message)
                 self._counters["events_failed" if plan_id is None else "plans_failed"] += 1
                 if plan_id is not None:
                     self._asked_ns.pop(plan_id, None)
-                    self._engine.receive(Unplanned(plan_id), self._clock.now_ns())
+                    self._engine.receive(Unplanned(plan_id), self._now_ns())
             case GeneratorReady(name):
                 self._brain_ready, self._brain_name = True, name
                 self._supervisor.post(message)
@@ -306,7 +312,7 @@ class Performer:
             case Change(values):
                 self._change(values)
             case Panic():
-                self._engine.receive(message, self._clock.now_ns())
+                self._engine.receive(message, self._now_ns())
             case Tap() | CountIn() | SessionBeat():
                 self._engine.receive(message, time_ns)
             case TakeTimings():
@@ -321,7 +327,7 @@ class Performer:
         except InputError:
             self._counters["refused_changes"] += 1
             return
-        self._engine.receive(settings, self._clock.now_ns())
+        self._engine.receive(settings, self._now_ns())
         # What the engine made of them: it may keep a tempo that somebody else has set.
         self._tell_settings(self._engine.settings)
 
@@ -352,7 +358,7 @@ class Performer:
             self._brain_ready, self._brain_name = False, "none"
             self._counters["brain_losses"] += 1
             self._asked_ns.clear()
-            self._engine.receive(GeneratorLost(), self._clock.now_ns())
+            self._engine.receive(GeneratorLost(), self._now_ns())
             self._tell_health()
 
     # --- what goes out ---
@@ -405,8 +411,8 @@ class Performer:
             self._answer(Unplanned(request.plan_id))
 
     def _answer(self, answer: Stopgap | Unplanned) -> None:
-        self._engine.receive(answer, self._clock.now_ns())
-        self._perform(self._engine.tick(self._clock.now_ns()))
+        self._engine.receive(answer, self._now_ns())
+        self._perform(self._engine.tick(self._now_ns()))
 
     # --- ports ---
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import replace
 
 import pytest
@@ -15,7 +16,7 @@ from livegen.core.errors import InputError
 from livegen.core.events import Part
 from livegen.core.parameters import Settings
 from livegen.core.planner import OVERDUE_NS, Planner
-from livegen.core.plans import PlanRequest, Sampling
+from livegen.core.plans import MOST_NOTES, PlanRequest, Sampling
 from livegen.core.transport import Transport
 
 LEAD_ONLY = frozenset({Part.LEAD})
@@ -136,6 +137,15 @@ class TestAnswers:
             {"notes": (lead(0, 60, duration=0),)},
             {"notes": (lead(0, 60, velocity=0),)},
             {"notes": (lead(0, 60, velocity=128),)},
+            {"notes": (lead(0, 60.5),)},
+            {"notes": (lead(math.nan, 60),)},
+            {"notes": (lead(0, 60, duration=math.inf),)},
+            {"notes": (lead(0, "C4"),)},
+            {"notes": (replace(lead(0, 60), part=7),)},
+            {"notes": (lead(0, 60), None)},
+            {"notes": None},
+            {"notes": (lead(0, 60),) * (MOST_NOTES + 1)},
+            {"chord": "C"},
         ],
     )
     def test_a_plan_that_cannot_be_played_is_refused_and_the_request_stays_open(self, fault: dict[str, object]) -> None:

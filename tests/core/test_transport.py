@@ -39,6 +39,19 @@ def test_position_and_time_are_inverse(transport: Transport, changes: list[tuple
 
 
 @law
+@given(transports, tempo_changes, st.fractions(-10_000, 1_000_000), times_ns)
+def test_positions_and_times_lie_on_one_exact_line(
+    transport: Transport, changes: list[tuple[int, float]], pulse: Fraction, time_ns: int
+) -> None:
+    transport, _ = bent(transport, changes)
+    assert transport.ns_at(pulse) == transport.anchor_ns + round((pulse - transport.anchor_pulse) * transport.ns_per_pulse)
+    exact = transport.anchor_pulse + (time_ns - transport.anchor_ns) / transport.ns_per_pulse
+    assert transport.exact_pulse_at(time_ns) == exact
+    assert transport.pulse_at(time_ns) == float(exact)
+    assert transport.beats(time_ns) == float(time_ns / (transport.ns_per_pulse * 24))
+
+
+@law
 @given(transports, times_ns)
 def test_the_last_pulse_that_has_come_has_come(transport: Transport, time_ns: int) -> None:
     pulse = transport.whole_pulse_at(time_ns)

@@ -6,7 +6,7 @@ import pytest
 
 from livegen.core.errors import DeviceError
 from livegen.core.ledger import Ledger, Owner
-from livegen.core.midi import NoteOff, NoteOn
+from livegen.core.midi import Control, NoteOff, NoteOn
 from livegen.devices.clock import ManualClock
 from livegen.runtime.outlet import Outlet
 
@@ -81,6 +81,26 @@ def test_an_end_that_the_driver_refused_is_sent_again(outlet: Outlet, system: Sy
     outlet.mend(Ledger())
     assert system.port.sent[-1] == bytes([0x81, 60, 0])
     assert not list(record.sounding())
+
+
+@pytest.mark.parametrize("up", [Control(1, 64, 0), Control(1, 121, 0)])
+def test_a_pedal_whose_end_the_driver_refused_is_lifted_again(outlet: Outlet, system: System, up: Control) -> None:
+    outlet.send(Control(1, 64, 127))
+    system.port.refuses = True
+    assert not outlet.send(up)
+    system.port.refuses = False
+    for _ in range(2):
+        outlet.mend(Ledger())
+    assert system.port.sent == [bytes([0xB1, 64, 127]), bytes([0xB1, 64, 0])]
+
+
+def test_a_pedal_that_is_down_again_is_left_alone(outlet: Outlet, system: System) -> None:
+    system.port.refuses = True
+    outlet.send(Control(1, 64, 0))
+    system.port.refuses = False
+    outlet.send(Control(1, 64, 127))
+    outlet.mend(Ledger())
+    assert system.port.sent == [bytes([0xB1, 64, 127])]
 
 
 def test_mending_leaves_alone_what_is_wanted(outlet: Outlet, system: System) -> None:
