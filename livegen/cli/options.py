@@ -27,7 +27,7 @@ def add_playing_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--mode", choices=MODES, help="what the agent does (default: respond)")
     parser.add_argument("--style", metavar="NAME", help="play in this style")
     parser.add_argument("--guidance", type=float, metavar="G", help="how strongly the style is followed, 0..4 (default: 3)")
-    parser.add_argument("--temperature", type=float, metavar="T", help="boldness, 0..2 (default: 0.9)")
+    parser.add_argument("--temperature", type=float, metavar="T", help="boldness, 0..2 (default: 0.8)")
     parser.add_argument("--density", type=float, metavar="D", help="how many notes, -1..1 (default: 0)")
     parser.add_argument("--register", type=float, metavar="SEMITONES", help="higher or lower, -24..24 (default: 0)")
     parser.add_argument("--bpm", type=float, metavar="B", help="tempo, 20..300 (default: 120)")

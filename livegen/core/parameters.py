@@ -345,7 +345,7 @@ def _style_rows(styles: tuple[str, ...]) -> Iterator[Parameter]:
 # fmt: off
 _PLAYING = (
     Parameter("mode", "choice", "respond", 0, len(MODES) - 1, "", MODES, "Answers, accompanies, harmonizes or only listens."),
-    Parameter("temperature", "float", 0.9, 0, 2, "", (), "How bold the choice of notes is: 0 plays safe, 2 is wild."),
+    Parameter("temperature", "float", 0.8, 0, 2, "", (), "How bold the choice of notes is: 0 plays safe, 2 is wild."),
     Parameter("top_p", "float", 0.95, 0.05, 1, "", (), "Keeps the likeliest notes up to this share of probability."),
     Parameter("min_p", "float", 0.02, 0, 1, "", (), "Drops notes less likely than this share of the likeliest."),
     Parameter("density", "float", 0.0, -1, 1, "", (), "How many notes: -1 few, 0 as many as comes naturally, 1 many."),

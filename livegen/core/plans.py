@@ -24,7 +24,7 @@ class Sampling:
         density: -1 to 1, fewer or more notes than the generator would play of itself; 0 leaves it alone.
     """
 
-    temperature: float = 0.9
+    temperature: float = 0.8
     top_p: float = 0.95
     min_p: float = 0.02
     density: float = 0.0

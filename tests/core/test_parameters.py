@@ -41,7 +41,7 @@ def change(name: str, value: object) -> Value:
 def test_the_table_holds_every_promised_parameter_with_its_default() -> None:
     expected: dict[str, Value] = {
         "mode": "respond",
-        "temperature": 0.9,
+        "temperature": 0.8,
         "top_p": 0.95,
         "min_p": 0.02,
         "density": 0.0,
@@ -216,7 +216,7 @@ def test_readings_are_typed() -> None:
     assert settings.beats_per_bar == 3
     assert settings.lookahead_beats == 2.0
     assert settings.thru is True
-    assert (settings.temperature, settings.top_p, settings.min_p) == (0.9, 0.95, 0.02)
+    assert (settings.temperature, settings.top_p, settings.min_p) == (0.8, 0.95, 0.02)
     assert (settings.tempo_bpm, settings.answer_max_beats, settings.phrase_gap_beats) == (120.0, 8.0, 0.35)
 
 
