@@ -169,7 +169,7 @@ class Lessons:
         seed = recipe["seed"] + member
         torch.manual_seed(seed)
         self.recipe, self.train, self.songs = recipe, recipe["train"], songs
-        self.net = ChordNet(**recipe["model"] | {"members": 1})
+        self.net = ChordNet(**recipe["model"])
         self.generator = torch.Generator().manual_seed(seed)
         self.optimiser = torch.optim.AdamW(self.net.parameters(), weight_decay=self.train["weight_decay"])
         self.step, self.steps = 0, self.train["rounds"] * self.train["steps"]
@@ -226,7 +226,7 @@ class Lessons:
 
 
 def taught(pieces: Sequence[Piece], recipe: Mapping[str, Any], workers: int) -> tuple[Songs, Tensor]:
-    """The training songs and the weight of each of their beats [N].
+    """The training songs and the weight of each of their beats for each network, float64 [members, N].
 
     Raises:
         InputError: none of the corpora of the recipe has a song with chords.
@@ -239,11 +239,12 @@ def taught(pieces: Sequence[Piece], recipe: Mapping[str, Any], workers: int) -> 
         )
         joined += songs
         if songs:
-            emphasis = np.concatenate([song.weight for song in songs]).astype(np.float64)
-            weights.append(share / emphasis.sum() * emphasis)
+            adapting = np.concatenate([song.adapting for song in songs])
+            emphasis = np.where(adapting, np.array(recipe["train"]["adapting"])[:, np.newaxis], 1.0)
+            weights.append(share / emphasis.sum(axis=1, keepdims=True) * emphasis)
     if not joined:
         raise InputError(f"no song with chords in {', '.join(recipe['data']['weights'])}")
-    return Songs.of(joined), torch.from_numpy(np.concatenate(weights))
+    return Songs.of(joined), torch.from_numpy(np.concatenate(weights, axis=1))
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -285,8 +286,8 @@ def train_all(
         with (folder / "log.jsonl").open("a", encoding="utf-8") as log:
             log.write(json.dumps(line) + "\n")
 
-    for member in range(recipe["model"].get("members", 1)):
-        run = Lessons(recipe, songs, weights, member)
+    for member, counts in enumerate(weights):
+        run = Lessons(recipe, songs, counts, member)
         progress = Progress(run.steps)
         for _ in range(run.train["rounds"]):
             loss = run.round(progress)

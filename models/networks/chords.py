@@ -98,7 +98,7 @@ class Lesson:
         place: float32 [N, P].
         hits: how many melody notes begin in the beat, by pitch class, float32 [N, 12].
         chords: class of the written chord, -1 where none is known, int64 [N].
-        weight: how much each beat counts, float32 [N].
+        adapting: whether the key has changed lately, bool [N].
         beats_per_bar: of the song.
     """
 
@@ -106,7 +106,7 @@ class Lesson:
     place: npt.NDArray[np.float32]
     hits: npt.NDArray[np.float32]
     chords: npt.NDArray[np.int64]
-    weight: npt.NDArray[np.float32]
+    adapting: npt.NDArray[np.bool_]
     beats_per_bar: int
 
 
@@ -137,7 +137,7 @@ def lesson(
     size = len(windows)
     out = Lesson(
         np.zeros((size, CHANNELS, 12), dtype=np.float32), np.zeros((size, PLACES), dtype=np.float32),
-        np.zeros((size, 12), dtype=np.float32), np.full(size, -1), np.ones(size, dtype=np.float32), piece.beats_per_bar,
+        np.zeros((size, 12), dtype=np.float32), np.full(size, -1), np.zeros(size, dtype=np.bool_), piece.beats_per_bar,
     )  # fmt: skip
     for note in piece.melody:
         if note.onset >= start:

@@ -33,8 +33,8 @@ BETWEEN_CHANGES = (16.0, 48.0)
 """Beats between two changes of key, from and to."""
 LOWEST, HIGHEST = 24, 108
 
-ADAPTING_BEATS, ADAPTING_WEIGHT = 12, 25.0
-"""After a change of key, so many beats count so much: there are few of them, and there it shows whether one listens."""
+ADAPTING_BEATS = 12
+"""After a change of key, so many beats may count more: there are few of them, and there it shows whether one listens."""
 
 VARIANTS = ("written", "modulating", "erring")
 
@@ -65,7 +65,7 @@ def _varied(piece: Piece, variant: str, seed: Sequence[int]) -> Lesson:
         taught = lesson(moved, lookahead, bars_known=bars_known)
         for change in changes:
             first = (change - piece.bar_offset % PULSES_PER_BEAT) // PULSES_PER_BEAT
-            taught.weight[first : first + ADAPTING_BEATS] = ADAPTING_WEIGHT
+            taught.adapting[first : first + ADAPTING_BEATS] = True
         return taught
     if variant == "erring":
         player = erring(piece, rng, float(rng.choice(ERROR_RATES)))
