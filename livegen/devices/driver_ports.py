@@ -105,6 +105,11 @@ class DriverOutput:
         """MIDI bytes that may be sent at once; on JACK at once means within one period."""
         return _JACK_BURST_BYTES if self._gate is not None else _OTHER_BURST_BYTES
 
+    @property
+    def drained(self) -> bool:
+        """See `OutputPort.drained`; on JACK after two cycles. Any other system takes a message at once."""
+        return self._gate is None or self._gate.drained
+
     def send(self, data: bytes) -> None:
         """See `OutputPort.send`; about 3 us. On JACK it waits up to three periods (50..250 ms) when the ring may be full."""
         try:

@@ -25,6 +25,10 @@ RING_BYTES: Final = 16384
 
 _BUDGET_BYTES: Final = RING_BYTES // 2
 _HEADER_BYTES: Final = 4
+_TAKEN: Final = 2
+"""The first cycle after a message may have begun before it, and stand still; when the next begins, it has been taken. However
+many frames pass: after a pause the server leaves out the cycles that it has missed."""
+
 _STALL_NS: Final = 1_000_000_000
 _CONFIRM_MS: Final = 500
 _SHORTEST_WAIT_S: Final = 0.05
@@ -119,6 +123,7 @@ class RingGate:
         self._before = 0  # bytes sent during the cycle before this one
         self._during = 0  # bytes sent since this cycle began
         self._stalled_at: int | None = None
+        self._seen = _TAKEN  # cycles that were seen to begin since the last message
 
     def admit(self, size: int) -> None:
         """Account for a message of `size` MIDI bytes. Waits for the next cycle, a bounded time, when the ring may be full.
@@ -133,6 +138,7 @@ class RingGate:
             self._follow_cycles()
             if self._before + self._during + need <= _BUDGET_BYTES:
                 self._during += need
+                self._seen = 0
                 return
             if self._stalled_at == self._frame:
                 break
@@ -140,11 +146,18 @@ class RingGate:
         self._stalled_at = self._frame
         raise DeviceError("the JACK server takes no more messages: its cycles have stopped or cannot keep up")
 
+    @property
+    def drained(self) -> bool:
+        """Whether cycles have taken all that was admitted, or there will be none; does not block."""
+        self._follow_cycles()
+        return self._watch.dead or self._seen >= _TAKEN
+
     def _follow_cycles(self) -> None:
         """Forget what cycles that began since the last call have drained."""
         frame = self._watch.frame
         if frame == self._frame:
             return
+        self._seen += 1
         passed = (frame - self._frame) % 2**32
         self._before = self._during if passed < 2 * self._watch.period_frames else 0
         self._during = 0

@@ -93,8 +93,16 @@ class OutputPort(Protocol):
         """
         ...
 
+    @property
+    def drained(self) -> bool:
+        """Whether the system has taken all that was sent, or never will because it is dead. Does not block."""
+        ...
+
     def close(self) -> None:
-        """Free the port; idempotent, ends within about a second. Sends nothing: release the notes before."""
+        """Free the port; idempotent, ends within about a second. Sends nothing: release the notes before.
+
+        What the system has not taken yet is lost: wait until it is `drained`, if that matters.
+        """
         ...
 
 

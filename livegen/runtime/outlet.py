@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from livegen.core.errors import DeviceError
 from livegen.core.ledger import Ledger, Owner
@@ -16,6 +16,14 @@ from livegen.devices.ports import Backend, OutputPort, match_port
 CLOSING_NS = 100_000_000
 """What waits when the port is closed has so long to go out at the port's pace; then it goes out at once."""
 
+DRAIN_NS = 30_000_000_000
+"""How long a system may stand still at the end. JACK does for ten times its client timeout for each client that was killed,
+and the supervisor, whose death is one of our reasons to end, has four."""
+
+STILL_NS = 100_000_000
+"""A system that takes longer for a few messages has stood still."""
+
+_AGAIN_S = 0.25
 _STEP_S = 0.001
 
 
@@ -172,6 +180,31 @@ class Outlet:
             if not self._record.holds(Owner.GENERATED, channel, pitch) and self._sent(NoteOff(channel, pitch)):
                 self.repeated += 1
                 self._second_offs.began(channel, pitch)
+
+    def drain(self, last: Sequence[Message], *, doubtful: bool) -> None:
+        """Wait until the system has taken what was sent; at most about `DRAIN_NS`.
+
+        Args:
+            last: what has been sent to end everything. It is sent again for as long as the system stands still now and then:
+                whoever is to hear it may not be running meanwhile, and what it does not hear is lost.
+            doubtful: it is sent again once in any case.
+        """
+        until_ns = self._now_ns() + DRAIN_NS
+        while (not self._taken_at_once(until_ns) or doubtful) and self._now_ns() < until_ns:
+            doubtful = False
+            time.sleep(_AGAIN_S)
+            for message in last:
+                self.send(message)
+
+    def _taken_at_once(self, until_ns: int) -> bool:
+        """Wait until what was sent is taken; whether that was soon."""
+        began_ns = self._now_ns()
+        while self._port is not None and self._now_ns() < until_ns:
+            self.flush()
+            if self._port.drained and not self.waiting:
+                break
+            time.sleep(_STEP_S)
+        return self._now_ns() - began_ns < STILL_NS
 
     def close(self) -> None:
         """Close the port; idempotent. What waits goes out first, within about `CLOSING_NS`; what sounds stays on record."""

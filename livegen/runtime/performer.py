@@ -71,7 +71,7 @@ from livegen.runtime.session_files import LogPlace
 from livegen.runtime.shared import ROLES, SharedName, SharedState
 
 HOUSEKEEPING_NS = 100_000_000
-"""Heartbeats; every fifth is a health read-out, every tenth a look at the ports."""
+"""Every fifth round is a health read-out, every tenth a look at the ports; the heart beats at least as often."""
 
 WAITED_FOR = 256
 """Plans that may still come, late: their time counts too."""
@@ -165,6 +165,8 @@ class Performer:
         self._plan_time = Timings()
         self._asked_ns: dict[int, int] = {}
         self._running = True
+        self._orphaned = False
+        """The supervisor has gone."""
         self._told_ns = 0
         """The time that the engine was told last before it had come."""
         self._rounds = 0
@@ -214,6 +216,7 @@ class Performer:
         housekeeping_ns = self._clock.now_ns()
         while self._running:
             now_ns = self._clock.now_ns()
+            self._shared.beat("performer", now_ns)
             deadline_ns = self._engine.next_deadline_ns()
             soon = deadline_ns is not None and deadline_ns - now_ns < QUIET_NS
             if now_ns >= housekeeping_ns + (HOUSEKEEPING_NS if soon else 0):
@@ -244,7 +247,10 @@ class Performer:
 
     def close(self) -> None:
         """Release what sounds, then close ports and links, in reverse order of opening."""
-        self._perform(self._engine.close(self._now_ns()))
+        last = self._engine.close(self._now_ns())
+        self._perform(last)
+        # The supervisor's clients may have died with it, and a MIDI system may stand still for that.
+        self._outlet.drain([effect.message for effect in last if isinstance(effect, Send)], doubtful=self._orphaned)
         # First the hub: a peer whose link is closed calls again at once.
         self._hub.close()
         for link in (*self._links.values(), *self._links_waiting()):
@@ -348,7 +354,7 @@ class Performer:
 
     def _link_down(self, link: Link) -> None:
         if link is self._supervisor:
-            self._running = False
+            self._running, self._orphaned = False, True
             return
         link.close()
         if self._links.get(link.role) is not link:
@@ -437,7 +443,6 @@ class Performer:
         """
         if not (self._hub.alive and self._supervisor.alive):
             raise LivegenError("a thread of the performer's links has died")
-        self._shared.beat("performer", now_ns)
         self._rounds += 1
         if self._rounds % 5 == 0:
             self._tell_health()

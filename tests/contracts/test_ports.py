@@ -252,6 +252,17 @@ def test_ports_reopen(rig: Rig) -> None:
     assert threading.active_count() == tasks
 
 
+def test_what_was_sent_is_taken_soon(rig: Rig) -> None:
+    """Whoever closes a port can know before that the last of it is out."""
+    port, until_s = rig.open_output(), time.monotonic() + WAIT_S
+    port.send(LAST)
+    while not port.drained:
+        assert time.monotonic() < until_s
+        time.sleep(0.001)
+    port.close()
+    assert rig.heard() == LAST
+
+
 def test_pacing_hint_is_honest(rig: Rig) -> None:
     """A burst of the size that the port names arrives whole."""
     port = rig.open_output()

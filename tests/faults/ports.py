@@ -73,6 +73,7 @@ class Out:
     """The open output."""
 
     counts = PortCounts()
+    drained = True
     max_burst_bytes = 1 << 16
 
     def __init__(self, name: str, system: System) -> None:

@@ -36,6 +36,7 @@ class Port:
 
     name = "synth"
     alive = True
+    drained = True
     max_burst_bytes = BURST
 
     def __init__(self, clock: ManualClock) -> None:

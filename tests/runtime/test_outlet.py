@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from types import SimpleNamespace
+
 import pytest
 
 from livegen.core.errors import DeviceError
 from livegen.core.ledger import Ledger, Owner
 from livegen.core.midi import Control, NoteOff, NoteOn
 from livegen.devices.clock import ManualClock
-from livegen.runtime.outlet import Outlet
+from livegen.runtime import outlet as outlet_module
+from livegen.runtime.outlet import DRAIN_NS, Outlet
 
 
 class Port:
@@ -16,6 +20,7 @@ class Port:
 
     name = "synth"
     alive = True
+    takes: Callable[[], bool] = staticmethod(lambda: True)
     refuses = False
     max_burst_bytes = 1000
 
@@ -26,6 +31,10 @@ class Port:
         if self.refuses:
             raise DeviceError("busy")
         self.sent.append(data)
+
+    @property
+    def drained(self) -> bool:
+        return self.takes()
 
     def close(self) -> None:
         self.alive = False
@@ -142,3 +151,41 @@ def test_without_midi_everything_fails_quietly_and_is_counted(record: Ledger) ->
     outlet.open()
     assert not outlet.send(NoteOn(1, 60, 80))
     assert outlet.failed == 1
+
+
+@pytest.fixture
+def closing(system: System, record: Ledger, monkeypatch: pytest.MonkeyPatch) -> tuple[Outlet, ManualClock]:
+    """An outlet that waits in virtual time."""
+    clock = ManualClock()
+    monkeypatch.setattr(outlet_module, "time", SimpleNamespace(sleep=lambda seconds: clock.advance(round(seconds * 1e9))))
+    opened = Outlet(system, "synth", record, clock.now_ns)  # type: ignore[arg-type]
+    opened.open()
+    return opened, clock
+
+
+def test_a_system_that_takes_all_at_once_is_not_waited_for(closing: tuple[Outlet, ManualClock], system: System) -> None:
+    outlet, clock = closing
+    outlet.drain([NoteOff(1, 60)], doubtful=False)
+    assert clock.now_ns() == 0
+    assert not system.port.sent
+
+
+def test_after_a_standstill_the_end_is_told_again(closing: tuple[Outlet, ManualClock], system: System) -> None:
+    outlet, clock = closing
+    system.port.takes = lambda: clock.now_ns() > 2_000_000_000
+    outlet.drain([NoteOff(1, 60)], doubtful=False)
+    assert system.port.sent == [bytes([0x81, 60, 0])]
+    assert 2_000_000_000 < clock.now_ns() < 2_500_000_000
+
+
+def test_where_it_is_in_doubt_the_end_is_told_again(closing: tuple[Outlet, ManualClock], system: System) -> None:
+    outlet, _ = closing
+    outlet.drain([NoteOff(1, 60)], doubtful=True)
+    assert system.port.sent == [bytes([0x81, 60, 0])]
+
+
+def test_a_system_that_takes_nothing_any_more_is_given_up(closing: tuple[Outlet, ManualClock], system: System) -> None:
+    outlet, clock = closing
+    system.port.takes = lambda: False
+    outlet.drain([NoteOff(1, 60)], doubtful=True)
+    assert DRAIN_NS <= clock.now_ns() < 2 * DRAIN_NS

@@ -1,0 +1,32 @@
+"""The proofs that run at night, each for a short time: the commands are described in docs/reliability.md."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from support import jack
+
+ROOT = Path(__file__).parents[2]
+
+on_jack = pytest.mark.skipif(not jack.installed(), reason=jack.MISSING)
+
+
+def run(name: str, *options: str) -> str:
+    """What the command prints; it must not find anything wrong."""
+    command = (sys.executable, "-m", f"tests.faults.{name}", *options)
+    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
+    done = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, timeout=500, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
+    return done.stdout
+
+
+@on_jack
+@pytest.mark.jack
+@pytest.mark.processes
+@pytest.mark.timeout(600)
+def test_each_process_killed_once_leaves_no_note_and_is_replaced() -> None:
+    assert "4 kills" in run("kills", "--times", "1", "--seed", "1")
