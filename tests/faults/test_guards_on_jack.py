@@ -5,7 +5,6 @@ from __future__ import annotations
 import random
 import threading
 import time
-from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -114,7 +113,7 @@ def test_a_flood_of_black_midi_is_heard_or_counted(jack_server: JackServer) -> N
         oscsend("/livegen/thru", "i", "1")
         assert ask_osc("/livegen/thru", timeout_s=10) == [1]
         before = health("messages_in")
-        struck, offered, most = Counter[tuple[int, int]](), 0, 0.0
+        struck, offered, most = set[tuple[int, int]](), 0, 0.0
         with raw_output(jack_server) as out:
             begin_s, pause = time.perf_counter(), threading.Event()
             while offered < 20_000:
@@ -127,7 +126,7 @@ def test_a_flood_of_black_midi_is_heard_or_counted(jack_server: JackServer) -> N
                         out.send_message([0xB0 | channel, 1, rng.randrange(128)])
                     else:
                         held.add((channel, pitch))
-                        struck[channel, pitch] += 1
+                        struck.add((channel, pitch))
                         out.send_message([NOTE_ON | channel, pitch, rng.randint(1, 127)])
                     offered += 1
                 if offered % 2000 == 0:
@@ -141,9 +140,11 @@ def test_a_flood_of_black_midi_is_heard_or_counted(jack_server: JackServer) -> N
         assert player.ear.wait_for(lambda heard: not sounding_of(heard), QUIET_S), len(player.ear.sounding())
         assert most <= 4096 + 2048
         assert started.process.poll() is None
-        assert health("sounding") == 0
+        # The read-out is half a second behind.
+        until(lambda: health("sounding") == 0)
         accounted = health("messages_in") - before + sum(map(health, ("input_coalesced", "input_dropped", "echoes")))
         # What JACK lost on the way in never entered.
         assert accounted <= offered
-        heard = Counter((item.channel, item.data[1]) for item in player.ear.heard if item.is_on)
-        assert not heard - struck, "nothing is heard that was not played"
+        # How often is not compared: where the machine is busy, JACK reads a period twice.
+        heard = {(item.channel, item.data[1]) for item in player.ear.heard if item.is_on}
+        assert heard <= struck, "nothing is heard that was not played"

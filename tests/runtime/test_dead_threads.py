@@ -107,6 +107,8 @@ class TestPerformer:
         performer = Performer(spec, theirs)
         performer.start()
         yield performer, peer
+        if backend.connected:
+            performer.close()  # the test has failed before it could
         ours.close()
         backend.close()
         peer.close()
@@ -119,7 +121,7 @@ class TestPerformer:
     ) -> None:
         playing, peer = performer
         peer.send(encode(NoteOn(5, 64, 80)))
-        playing._handle(playing.inbox.get(timeout=WAIT_S))
+        playing._handle(playing.inbox.next_item(WAIT_S))
         playing._perform(playing._engine.tick(NOW_NS()))
         assert list(shared.ledger.sounding())
         if victim == "hub":
