@@ -1,4 +1,4 @@
-"""Kills a JACK server under a playing daemon, and starts it again: `python -m tests.faults.jack_restart [--times N] [--seed S]`.
+"""Kills JACK under a playing daemon, and starts it again: `python -m tests.faults.jack_restart [--times N] [--seed S]`.
 
 A line for each time says how long the performer's heartbeat was away at the longest, while it played and while the server died
 and came back; how long after the server both of the daemon's ports were there, and when a new synth, connected to a new
@@ -14,9 +14,8 @@ import time
 from contextlib import closing
 from dataclasses import dataclass, field
 
-from tests.support.jack import JackServer
-
 from livegen.devices.ports import stable_name
+from tests.support.jack import JackServer
 
 from .concert import Peers, Stage, own_server, wait_until
 from .heartbeat import Heartbeat
@@ -40,7 +39,7 @@ class Restart:
 
     def line(self) -> str:
         told = (
-            f"down for {self.down_s:4.1f} s; longest without heartbeat {self.gap_ms:6.1f} ms ({self.played_ms:5.1f} ms before); "
+            f"down for {self.down_s:4.1f} s; longest without beat {self.gap_ms:6.1f} ms ({self.played_ms:5.1f} ms before); "
             f"ports back after {self.ports_s:5.2f} s, music after {self.music_s:5.2f} s"
         )
         return told if not self.wrong else f"{told}: {'; '.join(self.wrong)}"
