@@ -584,11 +584,13 @@ class Engine:
         """Begin a note; what sounds on its pitch ends first, so that one note-off always belongs to one note-on."""
         if any(self.ledger.holds(holder, note.channel, note.pitch) for holder in Owner):
             self._send(NoteOff(note.channel, note.pitch), due_ns, part)
-        if owner is not Owner.THRU:
+        if any(ours is owner or self.ledger.holds(ours, note.channel, note.pitch) for ours in (Owner.GENERATED, Owner.CLICK)):
             self._limit.struck(note.channel, note.pitch, due_ns)
         if not self.ledger.holds(owner, note.channel, note.pitch):
             self.ledger.add(owner, note.channel, note.pitch)
         self._send(note, due_ns, part)
 
     def _send(self, message: Message, due_ns: int, part: Part | None = None) -> None:
+        if isinstance(message, NoteOff):
+            self._limit.ended(message.channel, message.pitch)
         self._effects.append(Send(due_ns, message, part))

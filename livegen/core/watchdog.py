@@ -35,6 +35,10 @@ class NoteLimit:
         self._since.pop((channel, pitch), None)
         self._since[channel, pitch] = now_ns
 
+    def ended(self, channel: int, pitch: int) -> None:
+        """A note has ended, of ours or not."""
+        self._since.pop((channel, pitch), None)
+
     def overlong(self, sounding: Iterable[Note], now_ns: int) -> list[Note]:
         """Which of the notes that sound have had their time; they are forgotten, and so is what does not sound any more."""
         if not self._since or now_ns < next(iter(self._since.values())) + LONGEST_NS:

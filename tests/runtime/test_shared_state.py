@@ -21,14 +21,14 @@ def block() -> Iterator[SharedState]:
 
 
 def test_it_begins_empty(block: SharedState) -> None:
-    assert [block.last_beat_ns(role) for role in ROLES] == [0, 0, 0]
+    assert [block.last_beat_ns(role) for role in ROLES] == [0] * len(ROLES)
     assert list(block.ledger.sounding()) == []
 
 
 def test_each_role_has_a_slot_of_its_own(block: SharedState) -> None:
     for index, role in enumerate(ROLES, start=1):
         block.beat(role, index << 40)
-    assert [block.last_beat_ns(role) for role in ROLES] == [1 << 40, 2 << 40, 3 << 40]
+    assert [block.last_beat_ns(role) for role in ROLES] == [index << 40 for index in range(1, len(ROLES) + 1)]
     assert list(block.ledger.sounding()) == [], "a heartbeat is not a note"
 
 
