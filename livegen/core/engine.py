@@ -159,10 +159,10 @@ class Engine:
                 self._release_planned(now_ns)
                 self._score.lose_generator()
             case Realtime() | SongPosition():
-                self._sense(incoming, now_ns)
+                self._sense(incoming)
                 self._conduct(incoming, now_ns)
             case NoteOn() | NoteOff() | Control() | Other():
-                self._sense(incoming, now_ns)
+                self._sense(incoming)
                 if not self._comes_back(incoming, now_ns) and not self._taps(incoming, now_ns):
                     self._hear(incoming, now_ns)
 
@@ -296,11 +296,11 @@ class Engine:
 
     def _look_back(self, now_ns: int) -> None:
         """If we did not run for a while: the music is where it would be, but what was missed is not played after."""
-        asleep, self._awake_ns = now_ns - self._awake_ns > GAP_NS, now_ns
+        # What waited for us carries the time at which it came: afterwards we are awake all the same.
+        asleep, self._awake_ns = now_ns - self._awake_ns > GAP_NS, max(self._awake_ns, now_ns)
         if not asleep or (due_ns := self.next_deadline_ns()) is None or now_ns - due_ns <= GAP_NS:
             return
         self.counters["resyncs"] += 1
-        self._sensing.resume(now_ns)
         self._click.skip()
         self._tell(self._clock_out.skip(self._leaving, now_ns))
 
@@ -364,9 +364,10 @@ class Engine:
         lifts = message.control == RESET_CONTROLLERS or (message.control == SUSTAIN and message.value < 64)
         return lifts and message.channel in self._pedals_thru
 
-    def _sense(self, message: Message, now_ns: int) -> None:
+    def _sense(self, message: Message) -> None:
         if self.settings.input_sensing:
-            self._sensing.heard(message, now_ns)
+            # Not when it came: it may have waited for us, and others may wait behind it.
+            self._sensing.heard(message, self._awake_ns)
 
     def _lose_input(self, now_ns: int) -> None:
         """The player's port has gone, or what was plugged into it: what it held has ended."""

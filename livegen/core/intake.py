@@ -16,7 +16,13 @@ MOST = 4096
 _SWITCHES = frozenset({0, 6, 32, 38, *range(64, 70), *range(96, 102), *range(120, 128)})
 """Controllers whose every word counts: banks, data entry, pedals, parameter numbers, channel modes."""
 
-_SILENCING = frozenset({120, *range(123, 128)})
+_PEDAL = 64
+
+_ENDING = frozenset({120, 121, *range(123, 128)})
+"""Controllers that end all notes of a channel, or lift its pedal."""
+
+_STARTS, _STOP = frozenset({0xFA, 0xFB}), b"\xfc"
+"""A sequencer's song."""
 
 Waiting = tuple[bytes, int]
 """A message and when it came, monotonic ns."""
@@ -96,9 +102,12 @@ class Intake:
     def _begin(self, note: bytes) -> None:
         """What ended this before does not end it any more."""
         self._ends.pop(note, None)
-        if note[0] & 0xF0 == 0x90:
-            for control in _SILENCING:
-                self._ends.pop(bytes((0xB0 | note[0] & 0x0F, control)), None)
+        kind, channel = note[0] & 0xF0, note[0] & 0x0F
+        if kind == 0x90 or (kind == 0xB0 and note[1] == _PEDAL):
+            for control in _ENDING:
+                self._ends.pop(bytes((0xB0 | channel, control)), None)
+        elif note[0] in _STARTS:
+            self._ends.pop(_STOP, None)
 
     def _remove(self, number: int, value: Value) -> None:
         del self._waiting[number]
@@ -113,9 +122,9 @@ def _ends(data: bytes) -> bool:
         case 0x90:
             return data[2] == 0
         case 0xB0:
-            return data[1] in _SILENCING or data[1] == 121 or (data[1] == 64 and data[2] < 64)
+            return data[1] in _ENDING or (data[1] == _PEDAL and data[2] < 64)
         case _:
-            return data[0] == 0xFC
+            return data == _STOP
 
 
 def _note_of(data: bytes) -> bytes:

@@ -116,12 +116,13 @@ class Planner:
         """Whether this is the generator's plan for a window that another has filled and that lasts at `pulse`; it is so once.
 
         Raises:
-            InputError: it cannot be played.
+            InputError: it cannot be played; a better one may still come.
         """
-        request = self._filled.pop(plan.plan_id, None)
+        request = self._filled.get(plan.plan_id)
         if request is None or request.window + request.tick.hop <= pulse:
             return False
         check_plan(plan, request)
+        del self._filled[plan.plan_id]
         return True
 
     def give_up(self, plan_id: int) -> PlanRequest | None:

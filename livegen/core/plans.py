@@ -7,7 +7,7 @@ from numbers import Integral
 
 from livegen.core.errors import InputError
 from livegen.core.events import Note, Part, Tick
-from livegen.core.harmony import ChordSymbol
+from livegen.core.harmony import QUALITIES, ChordSymbol
 
 MOST_NOTES = 128
 """A plan of more notes is no music, and would fill the schedule."""
@@ -76,30 +76,52 @@ class Plan:
 def check_plan(plan: Plan, request: PlanRequest) -> None:
     """Refuse what a broken generator could make: notes that MIDI does not have, or that lie outside the window.
 
-    A plan comes from another process, so its types are checked too.
-
     Raises:
         InputError: the plan cannot be played; the text says why.
     """
+    check_form(plan)
     if (plan.window, plan.hop) != (request.window, request.tick.hop):
         raise InputError(f"plan {plan.plan_id} is for {plan.hop} pulses at {plan.window}, not for what was asked for")
-    if plan.chord is not None and not isinstance(plan.chord, ChordSymbol):
-        raise InputError(f"plan {plan.plan_id} has a {type(plan.chord).__name__} for its chord")
+
+
+def check_form(plan: Plan) -> None:
+    """Refuse what no request could want. A plan comes from another process, so its types are checked too.
+
+    Raises:
+        InputError: the plan can be neither played nor written down; the text says why.
+    """
+    if not (_is_whole(plan.plan_id, 0, _MOST) and _is_whole(plan.window, -_MOST, _MOST) and _is_whole(plan.hop, 1, _MOST)):
+        raise InputError(f"plan {plan.plan_id} is for {plan.hop} pulses at {plan.window}, which is no window")
+    if plan.chord is not None and not _is_chord(plan.chord):
+        raise InputError(f"plan {plan.plan_id} has {plan.chord!r} for its chord")
     if not isinstance(plan.notes, tuple) or len(plan.notes) > MOST_NOTES:
         raise InputError(f"plan {plan.plan_id} does not hold at most {MOST_NOTES} notes")
     for note in plan.notes:
-        if not isinstance(note, Note) or not _playable(note, plan.hop):
+        if not isinstance(note, Note) or not _is_playable(note, plan.hop):
             raise InputError(f"plan {plan.plan_id} has a note that cannot be played: {note}")
 
 
-def _playable(note: Note, hop: int) -> bool:
-    # NaN and fractions pass comparisons that they should not, so whole numbers come first.
-    numbers = (note.onset, note.pitch, note.velocity, note.duration)
+_MOST = 1 << 62
+"""Numbers are bounded, so that nothing that is calculated from them takes for ever."""
+
+
+def _is_playable(note: Note, hop: int) -> bool:
     return (
-        all(isinstance(number, Integral) for number in numbers)
-        and 0 <= note.onset < hop
-        and 0 <= note.pitch <= 127
-        and 1 <= note.velocity <= 127
-        and note.duration >= 1
-        and isinstance(note.part, Part)
+        isinstance(note.part, Part)
+        and _is_whole(note.onset, 0, hop - 1)
+        and _is_whole(note.pitch, 0, 127)
+        and _is_whole(note.velocity, 1, 127)
+        and _is_whole(note.duration, 1, _MOST)
     )
+
+
+def _is_chord(chord: object) -> bool:
+    # What has been unpickled was never constructed, so nobody has looked at it.
+    if not isinstance(chord, ChordSymbol) or not isinstance(chord.quality, str) or chord.quality not in QUALITIES:
+        return False
+    return chord.root is None or _is_whole(chord.root, 0, 11)
+
+
+def _is_whole(number: object, least: int, most: int) -> bool:
+    """NaN and fractions pass comparisons that they should not, so whole numbers come first; a truth is none."""
+    return isinstance(number, Integral) and not isinstance(number, bool) and least <= int(number) <= most

@@ -4,8 +4,12 @@ from __future__ import annotations
 
 from livegen.core.midi import ACTIVE_SENSING, Message, Realtime
 
-SILENCE_NS = 330_000_000
-"""A sender speaks at least every 300 ms; the standard allows its clock and ours ten per cent."""
+SILENCE_NS = 300_000_000
+"""A sender speaks at least so often."""
+
+GRACE_NS = 30_000_000
+"""What the standard allows its clock and ours, ten per cent. It begins when the silence is looked at: if we were late
+ourselves, what has come meanwhile is heard before the grace is over."""
 
 
 class ActiveSensing:
@@ -14,28 +18,31 @@ class ActiveSensing:
     def __init__(self) -> None:
         self._heard_ns: int | None = None
         """When anything last came in; None while no FE has been seen."""
+        self._looked_ns: int | None = None
+        """When the silence was first found too long; None while it is not."""
 
     def heard(self, message: Message, now_ns: int) -> None:
         """Something has come in: whatever it is, somebody is there."""
         if self._heard_ns is not None or message == Realtime(ACTIVE_SENSING):
-            self._heard_ns = now_ns
+            self._heard_ns, self._looked_ns = now_ns, None
 
     def gone(self, now_ns: int) -> bool:
         """Whether there has been silence for too long; it is said once, until FE comes again."""
         if self._heard_ns is None or now_ns < self._heard_ns + SILENCE_NS:
             return False
-        self._heard_ns = None
+        if self._looked_ns is None:
+            self._looked_ns = now_ns
+        if now_ns < self._looked_ns + GRACE_NS:
+            return False
+        self.stop()
         return True
-
-    def resume(self, now_ns: int) -> None:
-        """We were not awake: what came meanwhile is not known yet."""
-        if self._heard_ns is not None:
-            self._heard_ns = now_ns
 
     def stop(self) -> None:
         """Watch no more, until FE comes again."""
-        self._heard_ns = None
+        self._heard_ns = self._looked_ns = None
 
     def next_deadline_ns(self) -> int | None:
-        """When `gone` may become true; None while nobody is watched."""
-        return None if self._heard_ns is None else self._heard_ns + SILENCE_NS
+        """When `gone` is to be asked; None while nobody is watched."""
+        if self._heard_ns is None:
+            return None
+        return self._heard_ns + SILENCE_NS if self._looked_ns is None else self._looked_ns + GRACE_NS

@@ -8,10 +8,12 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from livegen.core.effects import Effect
+from livegen.core.effects import Effect, Stopgap
 from livegen.core.engine import Engine, Incoming
+from livegen.core.errors import InputError
 from livegen.core.events import Part
 from livegen.core.parameters import Settings
+from livegen.core.plans import Plan, check_form
 from livegen.core.transport import Transport
 
 
@@ -94,6 +96,10 @@ Log = Callable[[Entry], None]
 """Is given every entry in its order, on the thread that calls the engine; must not block."""
 
 
+UNPLAYABLE = Plan(-1, 0, 0, None, ())
+"""Stands for every plan that is not made as plans are, for which a log has no words: the engine refuses one like the other."""
+
+
 class LoggedEngine(Engine):
     """An engine that says what is done with it, before it does it, and then what came of it.
 
@@ -114,7 +120,7 @@ class LoggedEngine(Engine):
 
     def receive(self, incoming: Incoming, now_ns: int) -> None:
         """As the engine does, and logged."""
-        self._log(Received(now_ns, incoming))
+        self._log(Received(now_ns, _in_words(incoming)))
         super().receive(incoming, now_ns)
         self._tell_transport()
 
@@ -148,3 +154,16 @@ class LoggedEngine(Engine):
         if self.transport is not self._told:
             self._told = self.transport
             self._log(Moved(self.transport))
+
+
+def _in_words(incoming: Incoming) -> Incoming:
+    """What comes in, or what has the same effect and can be written down."""
+    try:
+        match incoming:
+            case Plan():
+                check_form(incoming)
+            case Stopgap(plan):
+                check_form(plan)
+    except InputError:
+        return UNPLAYABLE
+    return incoming

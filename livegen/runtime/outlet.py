@@ -101,7 +101,8 @@ class Outlet:
         """Close the port if it has gone, so that `open` can find it again."""
         if self._port is not None and not self._port.alive:
             self.failed += self.waiting
-            self._pacer.drain()
+            for message in self._pacer.drain():
+                self._note_pedal(message, sent=False)
             self.close()
 
     def send(self, message: Message) -> bool:

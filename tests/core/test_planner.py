@@ -14,6 +14,7 @@ from support.stage import BEAT, BEAT_NS, lead, plan_for, settings_with
 from livegen.core.director import PLANNING_NS, Stint
 from livegen.core.errors import InputError
 from livegen.core.events import Part
+from livegen.core.harmony import ChordSymbol
 from livegen.core.parameters import Settings
 from livegen.core.planner import OVERDUE_NS, Planner
 from livegen.core.plans import MOST_NOTES, PlanRequest, Sampling
@@ -34,6 +35,14 @@ def asked(
         list(planner.overdue(transport, now_ns))
         requests += [(now_ns, request) for request in planner.requests(stint, settings, transport, now_ns)]
     return requests
+
+
+def unpickled(**fields: object) -> ChordSymbol:
+    """A chord as another process may send it: nothing has looked at it."""
+    chord = ChordSymbol(0)
+    for name, value in fields.items():
+        object.__setattr__(chord, name, value)
+    return chord
 
 
 class TestWindows:
@@ -141,11 +150,17 @@ class TestAnswers:
             {"notes": (lead(math.nan, 60),)},
             {"notes": (lead(0, 60, duration=math.inf),)},
             {"notes": (lead(0, "C4"),)},
+            {"notes": (lead(0, True),)},
+            {"notes": (lead(0, 60, duration=1 << 80),)},
             {"notes": (replace(lead(0, 60), part=7),)},
             {"notes": (lead(0, 60), None)},
             {"notes": None},
             {"notes": (lead(0, 60),) * (MOST_NOTES + 1)},
             {"chord": "C"},
+            {"chord": unpickled(root=2.5)},
+            {"chord": unpickled(root=12)},
+            {"chord": unpickled(quality="loud")},
+            {"window": 24.0},
         ],
     )
     def test_a_plan_that_cannot_be_played_is_refused_and_the_request_stays_open(self, fault: dict[str, object]) -> None:
@@ -169,6 +184,15 @@ class TestAnswers:
         ]
         assert planner.reset() == min(thrown, default=None)
         assert planner.reset() is None
+
+    def test_a_window_that_another_has_filled_is_kept_for_the_first_plan_that_can_be_played(self) -> None:
+        planner = Planner(0)
+        ((_, request), *_) = asked(planner, FOREVER, BEAT_NS)
+        assert planner.fill(plan_for(request))
+        with pytest.raises(InputError):
+            planner.replaces(replace(plan_for(request), notes=None), 0)  # type: ignore[arg-type]
+        assert planner.replaces(plan_for(request), 0)
+        assert not planner.replaces(plan_for(request), 0)
 
 
 class TestOverdue:

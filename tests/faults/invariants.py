@@ -14,6 +14,7 @@ from livegen.core.events import On, PlayerEvent
 from livegen.core.ledger import Owner
 from livegen.core.listener import RESET_CONTROLLERS
 from livegen.core.midi import SUSTAIN, Control, NoteOff, NoteOn
+from livegen.core.sensing import SILENCE_NS
 
 from .keyboard import Key, Keyboard
 from .timeline import MILLISECOND, SECOND
@@ -89,6 +90,9 @@ class Invariants:
         self._is_there = True
         self._takes_since_ns = 0
         self._counters: Mapping[str, int] = {}
+        self._there_ns = 0
+        """When the keyboard said last that it was there."""
+        self._losses = 0
 
     def events(self) -> list[str]:
         """The last that happened, for whoever must find out why a rule was broken."""
@@ -118,6 +122,11 @@ class Invariants:
 
     def ticked(self, effects: list[Effect], now_ns: int, engine: Engine) -> None:
         """After a tick."""
+        if engine.counters["sensing_losses"] != self._losses:
+            self._losses = engine.counters["sensing_losses"]
+            self._keyboard.gone()
+            silent_ns = now_ns - self._there_ns
+            self._rule(silent_ns >= SILENCE_NS, "a keyboard is taken for gone that spoke {} ns ago", silent_ns)
         if len(effects) > MOST_EFFECTS:
             pulses = engine.transport.beats(max(0, now_ns - self._tick_ns)) * 24
             self._rule(len(effects) <= MOST_EFFECTS + 4 * pulses, "a tick has {} effects", len(effects))
@@ -200,8 +209,9 @@ class Invariants:
 
     def _look(self, now_ns: int, engine: Engine) -> None:
         """What need not be looked at after each tick."""
-        slept_ns = max(0, now_ns - self._looked_ns - LOOK_NS - 100 * MILLISECOND)
-        self._takes_since_ns += slept_ns
+        if now_ns - self._looked_ns > LOOK_NS + 100 * MILLISECOND:
+            # Nobody has sent anything meanwhile, also of what waited for its turn at the port.
+            self._takes_since_ns = now_ns
         self._looked_ns = now_ns
         self._context()
         self._lengths(now_ns, engine)
@@ -286,6 +296,12 @@ class Invariants:
         self._is_there = True
         self._takes_since_ns = now_ns
         self._wire.clear()
+
+    # --- the keyboard ---
+
+    def spoke(self, now_ns: int) -> None:
+        """The keyboard has said that it is there, and the driver has told us."""
+        self._there_ns = now_ns
 
     # --- the performer ---
 

@@ -8,18 +8,18 @@ from dataclasses import replace
 from random import Random
 from typing import Any
 
-from livegen.core.effects import Ask, CountIn, Panic, Tap
+from livegen.core.effects import Ask, CountIn, Panic, SessionBeat, Tap
 from livegen.core.events import Note, Part
 from livegen.core.harmony import QUALITIES, ChordSymbol
-from livegen.core.parameters import Parameter, Registry
+from livegen.core.parameters import CLOCK_SOURCES, Parameter, Registry
 from livegen.core.plans import Plan, PlanRequest
 from livegen.runtime.link import Arrived, LinkDown, LinkUp
 from livegen.runtime.messages import Change, Failed, GeneratorReady, TakeTimings
 
 from .timeline import MILLISECOND, SECOND, Inbox, Timeline
 
-KEPT = {"echo/guard": False, "input/sensing": False}
-"""Guesses at what the player means, which the context would show; they have tests of their own."""
+KEPT = {"echo/guard": False}
+"""A guess at what the player means, which the context would show; it has tests of its own."""
 
 
 class Surface:
@@ -55,7 +55,7 @@ class Surface:
                 self.say(Change((("mode", random.choice(("respond", "accompany", "harmonize", "listen"))),)))
                 self.say(Change(tuple((f"part/{part.label}", True) for part in Part)))
             case "source":
-                self.say(Change((("clock/source", random.choice(("internal", "midi", "tap", "follow"))),)))
+                self.say(Change((("clock/source", random.choice(CLOCK_SOURCES)),)))
             case "panic":
                 self.say(Panic())
             case "tap":
@@ -81,6 +81,45 @@ class Surface:
                 return random.randint(int(parameter.low), int(parameter.high))
             case _:
                 return random.uniform(parameter.low, parameter.high)
+
+
+class Network:
+    """An Ableton Link session, in bouts: others come and go, change the tempo, are elsewhere in the bar, and fall silent."""
+
+    def __init__(self, timeline: Timeline, inbox: Inbox, random: Random, every_s: float) -> None:
+        self._timeline = timeline
+        self._inbox = inbox
+        self._random = random
+        self._every_s = every_s
+        self._left = 0
+        self._session = SessionBeat(0.0, 0, 120.0, 0)
+
+    def begin(self) -> None:
+        """Wait for the next bout."""
+        self._timeline.after(round(self._random.expovariate(1 / self._every_s) * SECOND) + 1, self._bout)
+
+    def _bout(self) -> None:
+        self._left = self._random.randrange(2, 60)
+        self._session = SessionBeat(self._random.uniform(-8, 1000), self._timeline.now_ns(), 120.0, self._random.randrange(3))
+        self._say()
+
+    def _say(self) -> None:
+        random, now_ns, said = self._random, self._timeline.now_ns(), self._session
+        found = replace(said, beat=said.beat + (now_ns - said.time_ns) * said.tempo_bpm / 60e9, time_ns=now_ns)
+        match random.randrange(20):
+            case 0:
+                found = replace(found, tempo_bpm=random.uniform(20, 999))
+            case 1:
+                found = replace(found, beat=found.beat + random.choice((-1.0, 0.3, 2.0, 1e6)))
+            case 2:
+                found = replace(found, peers=random.randrange(4))
+        self._session = found
+        self._inbox.put(Arrived("ableton", found, now_ns))
+        self._left -= 1
+        if self._left:
+            self._timeline.after(random.choice((20, 500, 500, 3000)) * MILLISECOND, self._say)
+        else:
+            self.begin()
 
 
 class BrainLink:

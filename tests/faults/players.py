@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from random import Random
 
-from .ports import System
+from .ports import ACTIVE_SENSE, System
 from .timeline import MILLISECOND, SECOND, Timeline
 
 ILLEGAL = (
@@ -26,14 +26,25 @@ OTHER = (b"\xc0\x05", b"\xd3\x40", b"\xe0\x00\x40", b"\xa0\x3c\x20", b"\xf0\x7e\
 class Player:
     """Plays one gesture after the other, and rests between them."""
 
-    def __init__(self, timeline: Timeline, system: System, random: Random, rest_s: float) -> None:
+    def __init__(self, timeline: Timeline, system: System, random: Random, rest_s: float, *, senses: bool) -> None:
         self._timeline = timeline
         self._system = system
         self._random = random
         self._rest_s = rest_s
+        self._senses = senses
         self._channel = 0
 
     def begin(self) -> None:
+        """Play, and say every 300 ms that the keyboard is there if it is one that does."""
+        if self._senses:
+            self._sense()
+        self._play()
+
+    def _sense(self) -> None:
+        self._system.deliver(ACTIVE_SENSE)
+        self._timeline.after(300 * MILLISECOND, self._sense)
+
+    def _play(self) -> None:
         """Play the next gesture, and so on for ever."""
         random = self._random
         self._channel = random.choice((0, 0, 0, 1, 9, 15))
@@ -47,7 +58,7 @@ class Player:
         ]
         length_s = random.choices([*gestures, self._leave], (30, 15, 10, 1, 4, 4, 3))[0]()
         rest_s = random.expovariate(1 / self._rest_s) if random.random() < 0.7 else random.random() * 0.4
-        self._timeline.after(round((length_s + rest_s) * SECOND) + 1, self.begin)
+        self._timeline.after(round((length_s + rest_s) * SECOND) + 1, self._play)
 
     def _at(self, time_s: float, *data: int) -> None:
         self._timeline.after(round(time_s * SECOND), lambda: self._system.deliver(bytes(data)))

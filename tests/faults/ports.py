@@ -18,6 +18,7 @@ from .timeline import MILLISECOND, SECOND, Timeline
 
 KEYS = ("keys 20:0", "keys 24:0", "grand keys")
 SYNTHS = ("synth 128:0", "synth 129:0", "old synth")
+ACTIVE_SENSE = b"\xfe"
 DELAYS_MS = {"synth": 0.0, "old synth": 120.0}
 """What has been measured of the outputs, by the part of the name that stays."""
 
@@ -73,11 +74,10 @@ class Out:
     """The open output."""
 
     counts = PortCounts()
-    drained = True
-    max_burst_bytes = 1 << 16
 
-    def __init__(self, name: str, system: System) -> None:
+    def __init__(self, name: str, system: System, burst_bytes: int) -> None:
         self.name = name
+        self.max_burst_bytes = burst_bytes
         self.alive = True
         self._system = system
 
@@ -98,13 +98,14 @@ class System:
 
     name = "simulated"
 
-    def __init__(self, timeline: Timeline, clock: ManualClock, random: Random, rules: Invariants) -> None:
+    def __init__(self, timeline: Timeline, clock: ManualClock, random: Random, rules: Invariants, burst_bytes: int) -> None:
         self.synth = Synth()
         self.faults: Counter[str] = Counter()
         self._timeline = timeline
         self._clock = clock
         self._random = random
         self._rules = rules
+        self._burst_bytes = burst_bytes
         self._keys: str | None = KEYS[0]
         self._synth_name: str | None = SYNTHS[0]
         self._input: In | None = None
@@ -133,7 +134,7 @@ class System:
     def open_output(self, pattern: str | None) -> Out:
         """See `Backend`."""
         name = self._name(pattern, self.list_outputs())
-        self._output = Out(name, self)
+        self._output = Out(name, self, self._burst_bytes)
         self._rules.opened(self._clock.now_ns())
         return self._output
 
@@ -178,6 +179,8 @@ class System:
         """The player's bytes, legal or not, if the keyboard is plugged in."""
         if self._keys is not None and self._input is not None and self._input.alive:
             self._input.delivery.deliver(data)
+            if data == ACTIVE_SENSE:
+                self._rules.spoke(self._timeline.now_ns())
 
     def unplug_keys(self, for_ns: int) -> None:
         """The keyboard goes, and comes back under some name."""

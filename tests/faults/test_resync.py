@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import pytest
-from support.stage import BEAT, BEAT_NS, Sent, Stage, note_ons, settings_with
+from support.stage import BEAT, BEAT_NS, PLAYER, Sent, Stage, note_ons, settings_with
 
 from livegen.core.engine import GAP_NS, LATE_NS
-from livegen.core.midi import ACTIVE_SENSING, CLOCK, CONTINUE, START, STOP, NoteOn, Realtime, SongPosition
+from livegen.core.midi import ACTIVE_SENSING, CLOCK, CONTINUE, START, STOP, NoteOff, NoteOn, Realtime, SongPosition
 from livegen.generators.band import Band
 from livegen.generators.markov import MarkovGenerator
 
@@ -115,3 +115,15 @@ def test_a_gap_says_nothing_of_a_keyboard() -> None:
     assert stage.engine.counters["sensing_losses"] == 0
     stage.advance(2)
     assert stage.engine.counters["sensing_losses"] == 1
+
+
+def test_what_waited_for_us_is_no_gap_of_its_own() -> None:
+    """Each message carries the time at which it came, long before we woke: there was one gap, however many they are."""
+    stage = Stage(settings_with(mode="respond", click=True))
+    stage.tick()
+    stage.clock.advance(3 * BEAT_NS)
+    for place in range(5):
+        for message in (NoteOn(PLAYER, 60, 80), NoteOff(PLAYER, 60)):
+            stage.engine.receive(message, (10 + place) * 1_000_000)
+            stage.tick()
+    assert resyncs(stage) == 1

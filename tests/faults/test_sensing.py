@@ -10,7 +10,7 @@ from support.stage import PLAYER, Stage, note_offs, settings_with
 
 from livegen.core.events import Off
 from livegen.core.midi import ACTIVE_SENSING, CLOCK, Control, Message, NoteOn, Other, Realtime
-from livegen.core.sensing import SILENCE_NS, ActiveSensing
+from livegen.core.sensing import GRACE_NS, SILENCE_NS, ActiveSensing
 
 MS = 1_000_000
 FE = Realtime(ACTIVE_SENSING)
@@ -27,7 +27,7 @@ def test_silence_after_it_releases_keys_and_pedal() -> None:
     stage.receive(Control(PLAYER, 64, 127))
     sent = stage.advance_to_ns(stage.now_ns + 400 * MS)
     assert [one.message.pitch for one in sent if one in sent and one.message in note_offs(sent)] == [60]
-    assert sent[0].time_ns == SILENCE_NS
+    assert sent[0].time_ns == SILENCE_NS + GRACE_NS
     assert not stage.wire.pedals
     assert [event.pitch for event in stage.observed if isinstance(event, Off)] == [60]
     assert losses(stage) == 1
@@ -78,15 +78,33 @@ def test_it_can_be_switched_off() -> None:
     assert losses(stage) == 0
 
 
+def test_what_waited_while_we_were_late_is_heard_before_a_keyboard_is_taken_for_gone() -> None:
+    """The owner stalls; when it wakes it is given one message after the other, each with the time at which it came."""
+    for stall_ms in range(280, 1_000, 10):
+        stage = Stage(settings_with(mode="listen", thru=True))
+        stage.receive(FE)
+        stage.press(60)
+        stage.clock.advance(stall_ms * MS)
+        for came_ms in range(200, stall_ms + 1, 200):
+            stage.engine.receive(FE, came_ms * MS)
+            stage.tick()
+        assert losses(stage) == 0, stall_ms
+        assert stage.wire.sounding
+
+
 @law
 @given(st.lists(st.tuples(st.booleans(), st.integers(0, 800)), max_size=30))
-def test_it_speaks_exactly_at_its_deadline(steps: list[tuple[bool, int]]) -> None:
+def test_it_speaks_exactly_when_the_grace_is_over(steps: list[tuple[bool, int]]) -> None:
+    """To whoever comes at every deadline."""
     sensing, now_ns, last_ns = ActiveSensing(), 0, None
     for is_sensing, pause_ms in steps:
         sensing.heard(FE if is_sensing else Realtime(CLOCK), now_ns)
         last_ns = now_ns if is_sensing or last_ns is not None else None
-        now_ns += pause_ms * MS
-        assert sensing.next_deadline_ns() == (None if last_ns is None else last_ns + SILENCE_NS)
-        gone = sensing.gone(now_ns)
-        assert gone == (last_ns is not None and now_ns - last_ns >= SILENCE_NS)
-        last_ns = None if gone else last_ns
+        until_ns, gone_ns = now_ns + pause_ms * MS, None
+        while (now_ns := sensing.next_deadline_ns() or until_ns + 1) <= until_ns:
+            if sensing.gone(now_ns):
+                gone_ns = now_ns
+        now_ns = until_ns
+        is_gone = last_ns is not None and until_ns - last_ns >= SILENCE_NS + GRACE_NS
+        assert gone_ns == (last_ns + SILENCE_NS + GRACE_NS if is_gone and last_ns is not None else None)
+        last_ns = None if is_gone else last_ns

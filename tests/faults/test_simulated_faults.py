@@ -13,12 +13,15 @@ from typing import Any
 import pytest
 from faults.simulate import failure, main
 from faults.world import Parts, simulate
+from support.logged import beginning_of, log_of, replay_of
 
 from livegen.core.effects import Ask, CountIn, Effect, Observe, Panic, Send
 from livegen.core.engine import Engine
 from livegen.core.events import Off
 from livegen.core.ledger import Owner
 from livegen.core.midi import SUSTAIN, Control, Message, NoteOff
+from livegen.core.parameters import Settings
+from livegen.core.session_log import UNPLAYABLE, Entry, LoggedEngine, Received
 from livegen.runtime.outlet import Outlet
 
 ROOT = Path(__file__).parents[2]
@@ -166,6 +169,24 @@ def test_what_is_wrong_is_found_out(wrong: Parts, rule: str) -> None:
             assert any(text in outcome.broken for text in rule.split("|")), outcome.broken
             return
     pytest.fail(f"not found out in {played:.0f} minutes")
+
+
+@pytest.mark.parametrize("seed", [2, 4])
+def test_whatever_happened_comes_out_again_from_the_log(seed: int) -> None:
+    """Also plans for which a log has no words."""
+    log: list[Entry] = []
+
+    class Logged(LoggedEngine):
+        def __init__(self, settings: Settings, now_ns: int, *, seed: int, channels: object) -> None:
+            super().__init__(beginning_of(settings, now_ns, seed), log.append)
+
+    outcome = simulate(seed, 2.0, Parts(engine=Logged))
+    assert not outcome.broken, failure(outcome)
+    replay = replay_of(log_of(log))
+    assert replay.difference is None
+    assert replay.ended
+    assert replay.counts["lines"] == len(log)
+    assert any(isinstance(entry, Received) and entry.incoming is UNPLAYABLE for entry in log)
 
 
 def test_the_same_seed_is_the_same_performance() -> None:

@@ -34,7 +34,7 @@ from livegen.runtime.performer import Performer, PerformerSpec
 from livegen.runtime.shared import SharedName
 
 from .invariants import Invariants
-from .people import KEPT, BrainLink, Surface, random_plan
+from .people import KEPT, BrainLink, Network, Surface, random_plan
 from .players import Player, Sequencer
 from .ports import DELAYS_MS, System, troubles
 from .timeline import MILLISECOND, SECOND, Inbox, Timeline
@@ -109,7 +109,8 @@ class _World:
         self._healthy = False
         self._inbox = Inbox(self._timeline, self._clock, self._oversleep)
         self.rules = Invariants()
-        self._system = System(self._timeline, self._clock, self._random("system"), self.rules)
+        burst_bytes = climate.choice((1 << 16, 1024, 256))
+        self._system = System(self._timeline, self._clock, self._random("system"), self.rules, burst_bytes)
         self.rules.synth = self._system.synth
         self._registry = build_registry(_STYLES)
         self._end_ns = _START_NS + round(minutes * 60e9)
@@ -144,12 +145,19 @@ class _World:
             Exception: a rule was broken, or the performer died.
         """
         timeline, climate, inbox = self._timeline, self._climate, self._inbox
-        player = Player(timeline, self._system, self._random("player"), rest_s=climate.choice((0.5, 2.0, 8.0)))
+        player = Player(
+            timeline,
+            self._system,
+            self._random("player"),
+            rest_s=climate.choice((0.5, 2.0, 8.0)),
+            senses=climate.random() < 0.5,
+        )
+        network = Network(timeline, inbox, self._random("network"), every_s=climate.choice((60.0, 300.0)))
         sequencer = Sequencer(timeline, self._system, self._random("sequencer"), every_s=climate.choice((60.0, 300.0)))
         surface = Surface(timeline, inbox, self._registry, self._random("surface"), every_s=climate.choice((2.0, 8.0, 30.0)))
         brain = BrainLink(timeline, inbox, self._random("brain"), life_s=climate.choice((5.0, 60.0, 600.0)))
         trouble = troubles(self._system, timeline, self._random("trouble"), every_s=climate.choice((3.0, 20.0, 120.0)))
-        for begin in (player.begin, sequencer.begin, surface.begin, trouble):
+        for begin in (player.begin, sequencer.begin, network.begin, surface.begin, trouble):
             begin()
         timeline.after(climate.randrange(20) * SECOND, brain.call)
         timeline.after(SECOND, self._count)

@@ -112,6 +112,20 @@ def test_a_pedal_that_is_down_again_is_left_alone(outlet: Outlet, system: System
     assert system.port.sent == [bytes([0xB1, 64, 127])]
 
 
+def test_a_pedal_whose_end_waited_as_the_port_went_is_lifted_when_it_is_back(outlet: Outlet, system: System) -> None:
+    """The synth may have lost its cable only, and still hold what it was told to."""
+    outlet.send(Control(1, 64, 127))
+    while not outlet.waiting:
+        outlet.send(Control(2, 1, 0))
+    outlet.send(Control(1, 64, 0))
+    system.port.alive = False
+    outlet.drop_if_gone()
+    system.port = Port()
+    outlet.open()
+    outlet.mend(Ledger())
+    assert system.port.sent == [bytes([0xB1, 64, 0])]
+
+
 def test_mending_leaves_alone_what_is_wanted(outlet: Outlet, system: System) -> None:
     outlet.send(NoteOn(1, 60, 80))
     wanted = Ledger()
