@@ -19,7 +19,7 @@ from livegen.runtime.priority import go_first
 from livegen.runtime.shared import ROLES
 
 LOOK_S = 0.001
-_BLOCK = re.compile(r"/dev/shm/psm_\w+")
+_BLOCK = re.compile(r"/dev/shm/psm_\w+")  # noqa: S108 - where Linux keeps shared memory
 
 
 class Heartbeat:
