@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import ctypes
 import time
+from collections.abc import Callable, Sequence
 from typing import Any, Final
 
 from livegen.core.errors import DeviceError, InputError
@@ -26,9 +27,9 @@ _OTHER_BURST_BYTES: Final = 768  # half of the 500 events that an ALSA client's 
 class Life:
     """Whether a port is still there: its server, and the port at the other end if there is one."""
 
-    def __init__(self, watch: JackWatch | None, listing: Any, target: str | None) -> None:
+    def __init__(self, watch: JackWatch | None, list_ports: Callable[[], Sequence[str]], target: str | None) -> None:
         self.watch = watch
-        self._listing = listing
+        self._list_ports = list_ports
         self._target = target
 
     @property
@@ -36,7 +37,33 @@ class Life:
         """The server moves and still shows our counterpart; about 0.02 ms."""
         if self.watch is not None and not self.watch.alive:
             return False
-        return self._target is None or (not self._listing.is_deleted and self._target in self._listing.get_ports())
+        return self._target is None or self._target in self._list_ports()
+
+
+class ListingClients:
+    """A client of each kind, kept to list ports with: a fresh one costs 43 ms, a look 0.02 ms. For systems other than JACK.
+
+    Args:
+        make: makes a client, MidiIn or MidiOut.
+    """
+
+    def __init__(self, make: Callable[[str], Any]) -> None:
+        self._in = make("MidiIn")
+        self._out = make("MidiOut")
+
+    def list_inputs(self) -> tuple[str, ...]:
+        """Ports that can be listened to; none once closed."""
+        return () if self._in.is_deleted else tuple(self._in.get_ports())
+
+    def list_outputs(self) -> tuple[str, ...]:
+        """Ports that can be played to; none once closed."""
+        return () if self._out.is_deleted else tuple(self._out.get_ports())
+
+    def close(self) -> None:
+        """Delete the clients."""
+        for client in (self._in, self._out):
+            if not client.is_deleted:
+                dispose(client, None)
 
 
 class DriverInput:

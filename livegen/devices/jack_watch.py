@@ -4,13 +4,14 @@ RtMidi writes to a 16 kB ring that the server's cycles drain, and when the ring 
 or frozen server the whole process stops for ever. Likewise an output that is deleted after the server died waits 1000 ms with
 the GIL held. So we open one client of our own in the same library that python-rtmidi loaded and read two things without a
 system call: the frame time, which moves with each cycle (0.25 us to read), and a semaphore that libjack's shutdown callback
-posts. The callback is libc's own `sem_post`: no Python runs on JACK's threads.
+posts. The callback is libc's own `sem_post`: no Python runs on JACK's threads. The same client lists the server's ports.
 """
 
 from __future__ import annotations
 
 import ctypes
 import ctypes.util
+import itertools
 import os
 import threading
 import time
@@ -34,6 +35,9 @@ _CONFIRM_MS: Final = 500
 _SHORTEST_WAIT_S: Final = 0.05
 _LONGEST_WAIT_S: Final = 0.25
 _NO_START_SERVER: Final = 1
+_IS_INPUT: Final = 1
+_IS_OUTPUT: Final = 2
+_MIDI: Final = b"8 bit raw midi"
 _SEM_BYTES: Final = 64  # sizeof(sem_t) is 32 on 64-bit Linux; room to spare
 
 _NOT_RUNNING: Final = (
@@ -104,6 +108,26 @@ class JackWatch:
     def patience_ms(self) -> int:
         """How long a send may wait for a cycle, in ms: three periods, within 50..250."""
         return int(1000 * min(_LONGEST_WAIT_S, max(_SHORTEST_WAIT_S, 3 * self.period_s)))
+
+    def list_inputs(self) -> tuple[str, ...]:
+        """MIDI ports that can be listened to, from a copy of the server's list that outlives it; does not block."""
+        return self._ports(_IS_OUTPUT)
+
+    def list_outputs(self) -> tuple[str, ...]:
+        """MIDI ports that can be played to; as `list_inputs`."""
+        return self._ports(_IS_INPUT)
+
+    def _ports(self, flag: int) -> tuple[str, ...]:
+        """Names of what is, to JACK, an output or an input."""
+        if self.dead:
+            return ()
+        names = self._library.jack_get_ports(self._client, None, _MIDI, flag)
+        if not names:
+            return ()
+        try:
+            return tuple(name.decode() for name in itertools.takewhile(lambda name: name is not None, names))
+        finally:
+            self._library.jack_free(names)
 
     def close(self) -> None:
         """Close the client. Not while the server is frozen: libjack would wait for its answer."""
@@ -229,6 +253,9 @@ def _load_libjack() -> Any:
         function = getattr(library, name)
         function.argtypes, function.restype = [ctypes.c_void_p], ctypes.c_uint32
     library.jack_client_close.argtypes = [ctypes.c_void_p]
+    library.jack_get_ports.argtypes = [ctypes.c_void_p, ctypes.c_char_p, ctypes.c_char_p, ctypes.c_ulong]
+    library.jack_get_ports.restype = ctypes.POINTER(ctypes.c_char_p)
+    library.jack_free.argtypes, library.jack_free.restype = [ctypes.c_void_p], None
     _silence(library)
     return library
 

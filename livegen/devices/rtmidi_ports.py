@@ -3,7 +3,8 @@
 What python-rtmidi 1.5.8 does, as measured: it holds the GIL while it opens, sends, closes and deletes, so no thread of ours can
 end a call that hangs; therefore each such call is made only when the server is known to live (`jack_watch`). Deleting an output
 of a dead JACK server takes 1000 ms, and deleting any client after libjack has cleaned up a dead server is a use after free;
-such clients are abandoned instead. A client's port list is a copy in shared memory that survives its server.
+such clients are abandoned instead. On JACK the ports are listed by `jack_watch`'s client, since each client costs time:
+43 ms to open, and seconds for the server to bury when we are killed.
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ from livegen.core.errors import DeviceError, InputError
 from livegen.devices import jack_watch
 from livegen.devices.clock import Clock, MonotonicClock
 from livegen.devices.delivery import Delivery
-from livegen.devices.driver_ports import DRIVER_ERRORS, DriverInput, DriverOutput, Life, dispose
+from livegen.devices.driver_ports import DRIVER_ERRORS, DriverInput, DriverOutput, Life, ListingClients, dispose
 from livegen.devices.jack_watch import JackWatch
 from livegen.devices.ports import INPUT_NAME, OUTPUT_NAME, OnError, OnMessage, match_port
 
@@ -87,8 +88,7 @@ class RtMidiBackend:
         self._in_name, self._out_name = own_names
         self._api: str | None = None
         self._watch: JackWatch | None = None
-        self._in_list: Any = None
-        self._out_list: Any = None
+        self._listing: ListingClients | JackWatch | None = None
 
     @property
     def name(self) -> str:
@@ -96,52 +96,49 @@ class RtMidiBackend:
         return self._api or self._wanted
 
     def list_inputs(self) -> tuple[str, ...]:
-        """Ports that we can listen to; about 0.02 ms after the first call, which opens the listing clients (about 50 ms).
+        """Ports that we can listen to; about 0.02 ms after the first call, which opens what lists them (about 50 ms).
 
         Raises:
             DeviceError: no MIDI system answers; the text says what to install or start.
         """
-        self._start()
-        return tuple(self._in_list.get_ports())
+        return self._started().list_inputs()
 
     def list_outputs(self) -> tuple[str, ...]:
         """Ports that we can play to; as `list_inputs`."""
-        self._start()
-        return tuple(self._out_list.get_ports())
+        return self._started().list_outputs()
 
     def open_input(self, pattern: str | None, on_message: OnMessage, on_error: OnError) -> DriverInput:
         """See `Backend.open_input`. Blocks for 10 to 50 ms with the GIL held."""
-        self._start()
+        listing = self._started()
         client = self._new_client("MidiIn")
         client.ignore_types(False, False, False)
         delivery = Delivery(on_message, on_error, self._clock)
         client.set_callback(lambda event, _: delivery.deliver(bytes(event[0])))
         target = self._open(client, pattern, self._in_name, "input")
-        return DriverInput(client, target or self._in_name, delivery, Life(self._watch, self._in_list, target))
+        return DriverInput(client, target or self._in_name, delivery, Life(self._watch, listing.list_inputs, target))
 
     def open_output(self, pattern: str | None) -> DriverOutput:
         """See `Backend.open_output`. Blocks for 10 to 50 ms with the GIL held."""
-        self._start()
+        listing = self._started()
         client = self._new_client("MidiOut")
         target = self._open(client, pattern, self._out_name, "output")
-        return DriverOutput(client, target or self._out_name, Life(self._watch, self._out_list, target))
+        return DriverOutput(client, target or self._out_name, Life(self._watch, listing.list_outputs, target))
 
     def close(self) -> None:
-        """Free the listing clients and the watch; idempotent; close the ports first."""
-        if self._in_list is not None:
-            dispose(self._in_list, self._watch)
-            dispose(self._out_list, self._watch)
-        self._in_list = self._out_list = None
+        """Free what lists ports; idempotent; close the ports first."""
+        if isinstance(self._listing, ListingClients):
+            self._listing.close()
+        self._listing = None
         if self._watch is not None:
             jack_watch.release(self._watch)
             self._watch = None
         self._api = None
 
-    def _start(self) -> None:
-        """Find the MIDI system and open the two listing clients, or open them anew when JACK has died."""
-        if self._in_list is not None:
+    def _started(self) -> ListingClients | JackWatch:
+        """Find the MIDI system and open what lists its ports, or open it anew when JACK has died."""
+        if self._listing is not None:
             if self._watch is None or self._watch.alive:
-                return
+                return self._listing
             self.close()
         apis = _compiled_apis()
         wanted = apis if self._wanted == "auto" else (self._wanted,)
@@ -150,26 +147,25 @@ class RtMidiBackend:
             if api not in apis:
                 raise DeviceError(f"this python-rtmidi was built without {api}; it has {', '.join(apis) or 'no MIDI system'}")
             try:
-                self._start_api(api)
+                self._listing = self._start_api(api)
             except DeviceError as error:
                 self.close()
                 if self._wanted != "auto":
                     raise
                 failures.append(str(error))
             else:
-                return
+                return self._listing
         raise DeviceError("no MIDI system is there: " + "; ".join(failures or ["python-rtmidi was built without any"]))
 
-    def _start_api(self, api: str) -> None:
+    def _start_api(self, api: str) -> ListingClients | JackWatch:
         """Open what listing on one MIDI system needs."""
         self._api = api
         if api == "alsa" and not _ALSA_SEQUENCER.exists():
             raise DeviceError(_REMEDIES[api])
         if api == "jack":
             self._watch = jack_watch.acquire(f"{self._client_name} watch")
-        in_list = self._new_client("MidiIn", " list")
-        self._out_list = self._new_client("MidiOut", " list")
-        self._in_list = in_list
+            return self._watch
+        return ListingClients(lambda kind: self._new_client(kind, " list"))
 
     def _new_client(self, kind: str, suffix: str = "") -> Any:
         """Make a MidiIn or MidiOut.

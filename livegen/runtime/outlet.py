@@ -18,7 +18,7 @@ CLOSING_NS = 100_000_000
 
 DRAIN_NS = 30_000_000_000
 """How long a system may stand still at the end. JACK does for ten times its client timeout for each client that was killed,
-and the supervisor, whose death is one of our reasons to end, has four."""
+and the supervisor, whose death is one of our reasons to end, has two."""
 
 STILL_NS = 100_000_000
 """A system that takes longer for a few messages has stood still."""

@@ -11,6 +11,7 @@ import signal
 import sys
 import time
 from collections import Counter, deque
+from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
 from multiprocessing.connection import Connection
@@ -161,6 +162,8 @@ class Performer:
         self._backend: Backend | None = None
         self._input: InputPort | None = None
         self._outlet = Outlet(None, None, self._shared.ledger, self._clock.now_ns)
+        self._to_open: list[Callable[[], object]] = []
+        """What is left to be done until the ports are open again."""
         self._schedule_error = Timings()
         self._plan_time = Timings()
         self._asked_ns: dict[int, int] = {}
@@ -448,6 +451,8 @@ class Performer:
             self._tell_health()
         if self._rounds % 10 == 0:
             self._check_ports(now_ns)
+        elif self._to_open:
+            self._open_one()
         self._outlet.mend(self._engine.ledger)
 
     def _check_ports(self, now_ns: int) -> None:
@@ -459,13 +464,23 @@ class Performer:
             self._engine.receive(InputLost(), now_ns)
             self._perform(self._engine.tick(now_ns))
         self._outlet.drop_if_gone()
-        for opening in (self._open_output, self._open_input):
-            # Opening may take longer than a hung process is given.
-            self._shared.beat("performer", self._clock.now_ns())
-            try:
-                opening()
-            except DeviceError:
-                self._counters["reopen_failed"] += 1
+        if self._backend is not None and (self._input is None or not self._outlet.name):
+            self._to_open = [self._find_system, self._open_output, self._open_input]
+
+    def _find_system(self) -> None:
+        if self._backend is not None:
+            self._backend.list_outputs()
+
+    def _open_one(self) -> None:
+        """Do one part of opening the ports: each stops the music for some 50 ms, so each gets a round of its own."""
+        opening = self._to_open.pop(0)
+        try:
+            opening()
+        except DeviceError:
+            self._counters["reopen_failed"] += 1
+            if opening == self._find_system:
+                # Nothing else has a chance.
+                self._to_open.clear()
 
     def _warn(self, counters: Counter[str]) -> None:
         """Say once what only the musician can put right."""

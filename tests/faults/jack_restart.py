@@ -1,7 +1,7 @@
-"""Kills JACK under a playing daemon, and starts it again: `python -m tests.faults.jack_restart [--times N] [--seed S]`.
+"""Kills a JACK server under a playing daemon, and starts it anew: `python -m tests.faults.jack_restart [--times N] [--seed S]`.
 
-A line for each time says how long the performer's heartbeat was away at the longest, while it played and while the server died
-and came back; how long after the server both of the daemon's ports were there, and when a new synth, connected to a new
+A line for each time says for how long the performer's heart did not beat at the longest, while it played and while the server
+died and came back; how long after the server both of the daemon's ports were there, and when a new synth, connected to a new
 keyboard, heard music. Exit code 1 if that takes longer than it may, if there is silence, or if a note hangs at the new synth.
 """
 
@@ -39,7 +39,7 @@ class Restart:
 
     def line(self) -> str:
         told = (
-            f"down for {self.down_s:4.1f} s; longest without beat {self.gap_ms:6.1f} ms ({self.played_ms:5.1f} ms before); "
+            f"down for {self.down_s:4.1f} s; heartbeat away for {self.gap_ms:5.1f} ms ({self.played_ms:.1f} before); "
             f"ports back after {self.ports_s:5.2f} s, music after {self.music_s:5.2f} s"
         )
         return told if not self.wrong else f"{told}: {'; '.join(self.wrong)}"

@@ -74,6 +74,7 @@ class Out:
     """The open output."""
 
     counts = PortCounts()
+    drained = True
 
     def __init__(self, name: str, system: System, burst_bytes: int) -> None:
         self.name = name

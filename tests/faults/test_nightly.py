@@ -30,3 +30,12 @@ def run(name: str, *options: str) -> str:
 @pytest.mark.timeout(600)
 def test_each_process_killed_once_leaves_no_note_and_is_replaced() -> None:
     assert "4 kills" in run("kills", "--times", "1", "--seed", "1")
+
+
+@on_jack
+@pytest.mark.jack
+@pytest.mark.processes
+@pytest.mark.timeout(600)
+def test_a_jack_server_that_comes_back_finds_the_ports_and_the_music() -> None:
+    """How fast is a figure: the limits are those of a machine that does much else."""
+    assert "1 times, 0 failed" in run("jack_restart", "--times", "1", "--gap-ms", "5000", "--back-s", "30")
