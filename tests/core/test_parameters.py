@@ -228,7 +228,7 @@ def test_reading_an_unknown_name_raises() -> None:
 
 
 def test_changes_since_names_what_differs() -> None:
-    settings, _ = DEFAULTS.with_changes({"style": "jazz", "thru": True, "temperature": 0.9})
+    settings, _ = DEFAULTS.with_changes({"style": "jazz", "thru": True, "temperature": 0.8})
     assert settings.changes_since(DEFAULTS) == (("style/jazz", 1.0), ("thru", True))
     assert settings.changes_since(settings) == ()
 
