@@ -48,7 +48,7 @@ def ableton_main(spec: AbletonSpec, control: Connection) -> None:
         shared.beat("ableton", clock.now_ns())
 
     async def take_part(settings: Settings) -> None:
-        beat()
+        # No beat before: who has beaten counts as hung after a second, and joining may take longer on a slow machine.
         session = await LinkSession.join(settings.tempo_bpm, settings.beats_per_bar, clock)
         member = Member(session, settings)
         while supervised():
@@ -101,6 +101,9 @@ class Member:
     def _obey(self, settings: Settings) -> None:
         """What the musician has changed, and only that: the session's tempo may be another's."""
         before, self._settings = self._settings, settings
+        if settings.clock_source != "link":
+            # We are leaving, and the tempo that we keep is the session's, rounded: nobody else's concern.
+            return
         if settings.tempo_bpm != before.tempo_bpm:
             self._session.propose(settings.tempo_bpm)
         if settings.beats_per_bar != before.beats_per_bar:

@@ -203,10 +203,10 @@ class Supervisor:
     def look(self, timeout_s: float) -> None:
         """Pass on what the children say, for at most `timeout_s`; start again what has died or hangs."""
         for child, message in self._incoming(timeout_s):
-            if message is None:
-                self._lost(child)
-            else:
+            if message is not None:
                 self._heard(message)
+            elif self._children.get(child.role) is child:
+                self._lost(child)
         now_ns = self._clock.now_ns()
         for child in self._children.values():
             beat_ns = self._shared.last_beat_ns(child.role)
