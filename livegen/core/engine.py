@@ -126,6 +126,8 @@ class Engine:
         self._pedals_thru: set[int] = set()
         """Channels on which the player's pedal was passed through and is down."""
         self._advance_ns = 0
+        self._left = (self.transport, 0, self.transport)
+        """A transport, an advance, and what `_leaving` makes of them."""
         self._played_until = 0
         """The last pulse that has been played; where a clock slows down, what is sent ahead of it waits for it."""
 
@@ -199,11 +201,17 @@ class Engine:
 
     def next_deadline_ns(self) -> int | None:
         """When `tick` has something to do although nothing is received; None if only the player can move things."""
-        due = [self._score.next_deadline_ns(self._director.stint, self.settings, self._leaving)]
+        leaving = self._leaving
+        due = [
+            self._score.next_deadline_ns(self._director.stint, self.settings, leaving),
+            self._clock_out.next_deadline_ns(leaving),
+            self._click.next_deadline_ns(leaving),
+            self._conductor.next_deadline_ns(),
+            self._limit.next_deadline_ns(),
+            self._sensing.next_deadline_ns(),
+        ]
         if self._may_plan:
             due.append(self._director.next_deadline_ns(self._listener, self.settings, self.transport))
-        due += [part.next_deadline_ns(self._leaving) for part in (self._clock_out, self._click)]
-        due += [part.next_deadline_ns() for part in (self._conductor, self._limit, self._sensing)]
         return min((at for at in due if at is not None), default=None)
 
     @property
@@ -337,8 +345,12 @@ class Engine:
 
     @property
     def _leaving(self) -> Transport:
-        """The transport as the output must see it, so that what it sends is heard in time."""
-        return self.transport.earlier(self._advance_ns)
+        """The transport as the output must see it, so that what it sends is heard in time; each tick asks often."""
+        transport, by_ns, leaving = self._left
+        if transport is not self.transport or by_ns != self._advance_ns:
+            leaving = self.transport.earlier(self._advance_ns)
+            self._left = (self.transport, self._advance_ns, leaving)
+        return leaving
 
     def _tell(self, clock: Iterable[Due]) -> None:
         self._effects.extend(Send(due_ns, message) for due_ns, message in clock)

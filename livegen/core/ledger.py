@@ -64,9 +64,9 @@ class Ledger:
 
     def sounding(self, owner: Owner | None = None) -> Iterator[tuple[int, int]]:
         """Channel and pitch of everything held, by one owner or by any, ascending."""
-        held = self._counts.any(axis=0) if owner is None else self._counts[owner] > 0
-        for channel, pitch in np.argwhere(held):
-            yield int(channel), int(pitch)
+        held = np.bitwise_or.reduce(self._counts) if owner is None else self._counts[owner] > 0
+        channels, pitches = held.nonzero()
+        yield from zip(channels.tolist(), pitches.tolist(), strict=True)
 
     def clear(self) -> None:
         """Everything has been released."""

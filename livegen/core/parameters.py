@@ -10,7 +10,7 @@ import math
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from typing import Generic, Literal, TypeVar
 
 from livegen.core.errors import InputError
@@ -200,7 +200,7 @@ class _Reading(Generic[T]):
         self._convert = convert
 
     def __get__(self, settings: Settings, owner: type[Settings]) -> T:
-        return self._convert(settings[self._name])
+        return self._convert(settings._table[self._name])
 
 
 @dataclass(frozen=True)
@@ -229,6 +229,8 @@ class Settings:
         Raises:
             ParameterError: no parameter has that name.
         """
+        if name in self._table:
+            return self._table[name]
         return self.heaviest_style if self.registry[name].macro else self._table[name]
 
     def items(self) -> tuple[tuple[str, Value], ...]:
@@ -300,7 +302,7 @@ class Settings:
         heaviest = max(weights, default=0.0)
         return self.registry.styles[weights.index(heaviest)] if heaviest > 0.0 else NO_STYLE
 
-    @property
+    @cached_property
     def parts(self) -> frozenset[Part]:
         """The agent's parts that may play."""
         return frozenset(part for part in Part if self._table[f"part/{part.label}"])

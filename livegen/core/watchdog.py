@@ -82,6 +82,10 @@ class SecondOffs:
             del self._ended[note]
             yield note
 
+    def waiting(self) -> tuple[Note, ...]:
+        """The notes whose note-off is still to be said again."""
+        return tuple(self._ended)
+
     def clear(self) -> None:
         """The port has gone, and what sounded on it."""
         self._ended.clear()

@@ -30,8 +30,8 @@ _STEP_S = 0.001
 class Outlet:
     """Sends, and keeps the record true whatever fails. Single-threaded; belongs to the performer's owner thread.
 
-    The record counts a note in before it goes out and out after its end has gone: whoever releases it for us then releases one
-    too many rather than one too few. It does not tell owners apart: all is entered as generated.
+    The record counts a note in before it goes out and out after the system has taken its end: whoever releases it for us then
+    releases one too many rather than one too few. It does not tell owners apart: all is entered as generated.
 
     Args:
         backend: where the port is; None for no MIDI at all.
@@ -49,6 +49,8 @@ class Outlet:
         self._pacer = Pacer(1, now_ns())
         self._second_offs = SecondOffs()
         self._paced_before = 0
+        self._ending: set[tuple[int, int]] = set()
+        """Channel and pitch of notes on record whose end was sent, and may not have been taken."""
         self._to_lift: set[int] = set()
         """Channels whose pedal has come up, but the port was not told."""
         self.failed = 0
@@ -90,6 +92,7 @@ class Outlet:
                 self._port.send(data)
             else:
                 self._pacer.wait(message)
+        self._ending.clear()
         if not self.waiting:
             self._record.clear()
 
@@ -124,6 +127,14 @@ class Outlet:
         """Send what has waited for its turn."""
         while (message := self._pacer.next(self._now_ns())) is not None:
             self._sent(message)
+        self._strike_off()
+
+    def _strike_off(self) -> None:
+        """What has ended is struck off the record, once its end cannot be lost with us."""
+        if self._ending and self._port is not None and self._port.drained:
+            for channel, pitch in self._ending:
+                self._record.remove(Owner.GENERATED, channel, pitch)
+            self._ending.clear()
 
     def next_deadline_ns(self) -> int | None:
         """When `flush` has something to send; None while nothing waits."""
@@ -133,6 +144,7 @@ class Outlet:
         """Write down that a note is about to begin."""
         if isinstance(message, NoteOn):
             self._second_offs.began(message.channel, message.pitch)
+            self._ending.discard((message.channel, message.pitch))
             if not self._record.holds(Owner.GENERATED, message.channel, message.pitch):
                 self._record.add(Owner.GENERATED, message.channel, message.pitch)
 
@@ -153,7 +165,8 @@ class Outlet:
             return False
         if isinstance(message, NoteOff):
             if not self._pacer.begins(message.channel, message.pitch):
-                self._record.remove(Owner.GENERATED, message.channel, message.pitch)
+                self._ending.add((message.channel, message.pitch))
+                self._strike_off()
             self._second_offs.ended(message.channel, message.pitch, self._now_ns())
         return True
 
@@ -172,7 +185,7 @@ class Outlet:
             return
         for channel in sorted(self._to_lift):
             self.send(Control(channel, SUSTAIN, 0))
-        for channel, pitch in set(self._record.sounding()) - set(wanted.sounding()):
+        for channel, pitch in set(self._record.sounding()) - set(wanted.sounding()) - self._ending:
             if not self._pacer.ends(channel, pitch):
                 self.send(NoteOff(channel, pitch))
         if self.waiting:
@@ -186,15 +199,17 @@ class Outlet:
         """Wait until the system has taken what was sent; at most about `DRAIN_NS`.
 
         Args:
-            last: what has been sent to end everything. It is sent again for as long as the system stands still now and then:
-                whoever is to hear it may not be running meanwhile, and what it does not hear is lost.
-            doubtful: it is sent again once in any case.
+            last: what has been sent to end everything. It is sent again, and so are all note-offs of the last moments, for as
+                long as the system stands still now and then: whoever is to hear them may not be running meanwhile, and what it
+                does not hear is lost.
+            doubtful: they are sent again once in any case.
         """
+        again = [*(NoteOff(*note) for note in self._second_offs.waiting()), *last]
         until_ns = self._now_ns() + DRAIN_NS
         while (not self._taken_at_once(until_ns) or doubtful) and self._now_ns() < until_ns:
             doubtful = False
             time.sleep(_AGAIN_S)
-            for message in last:
+            for message in again:
                 self.send(message)
 
     def _taken_at_once(self, until_ns: int) -> bool:
@@ -203,6 +218,7 @@ class Outlet:
         while self._port is not None and self._now_ns() < until_ns:
             self.flush()
             if self._port.drained and not self.waiting:
+                self._strike_off()
                 break
             time.sleep(_STEP_S)
         return self._now_ns() - began_ns < STILL_NS
@@ -219,5 +235,6 @@ class Outlet:
         for message in self._pacer.drain():
             self._sent(message)
         self._second_offs.clear()
+        self._ending.clear()
         self._port.close()
         self._port = None

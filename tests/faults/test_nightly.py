@@ -39,3 +39,16 @@ def test_each_process_killed_once_leaves_no_note_and_is_replaced() -> None:
 def test_a_jack_server_that_comes_back_finds_the_ports_and_the_music() -> None:
     """How fast is a figure: the limits are those of a machine that does much else."""
     assert "1 times, 0 failed" in run("jack_restart", "--times", "1", "--gap-ms", "5000", "--back-s", "30")
+
+
+def test_a_simulated_evening_holds_no_more_threads_or_descriptors() -> None:
+    """Memory is a figure here: in so short a time it grows to its full size."""
+    assert "steady" in run("soak", "--hours", "0.2", "--mb-per-hour", "1000")
+
+
+@on_jack
+@pytest.mark.jack
+@pytest.mark.processes
+@pytest.mark.timeout(600)
+def test_a_daemon_that_plays_for_a_while_holds_no_more_threads_or_descriptors() -> None:
+    assert "steady" in run("soak", "--jack", "--minutes", "0.5", "--mb-per-hour", "10000")

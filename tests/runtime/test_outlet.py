@@ -153,6 +153,30 @@ def test_what_could_not_be_ended_stays_on_record(system: System, record: Ledger)
     assert list(record.sounding()) == [(1, 60)]
 
 
+def test_a_note_stays_on_record_until_the_system_has_taken_its_end(outlet: Outlet, system: System, record: Ledger) -> None:
+    """Whoever is killed before that takes the end along."""
+    system.port.takes = lambda: False
+    outlet.send(NoteOn(1, 60, 80))
+    outlet.send(NoteOff(1, 60))
+    outlet.mend(Ledger())
+    assert system.port.sent == [bytes([0x91, 60, 80]), bytes([0x81, 60, 0])]
+    assert list(record.sounding()) == [(1, 60)]
+    system.port.takes = lambda: True
+    outlet.flush()
+    assert not list(record.sounding())
+
+
+def test_a_note_that_begins_anew_meanwhile_stays_on_record(outlet: Outlet, system: System, record: Ledger) -> None:
+    system.port.takes = lambda: False
+    for message in (NoteOn(1, 60, 80), NoteOff(1, 60), NoteOn(1, 60, 80)):
+        outlet.send(message)
+    system.port.takes = lambda: True
+    outlet.flush()
+    assert list(record.sounding()) == [(1, 60)]
+    outlet.send(NoteOff(1, 60))
+    assert not list(record.sounding())
+
+
 def test_a_missing_port_costs_a_look_at_the_list_and_no_client(system: System, record: Ledger) -> None:
     system.names = ()
     with pytest.raises(DeviceError, match="synth"):
@@ -196,6 +220,14 @@ def test_where_it_is_in_doubt_the_end_is_told_again(closing: tuple[Outlet, Manua
     outlet, _ = closing
     outlet.drain([NoteOff(1, 60)], doubtful=True)
     assert system.port.sent == [bytes([0x81, 60, 0])]
+
+
+def test_what_has_just_ended_is_told_again_with_it(closing: tuple[Outlet, ManualClock], system: System) -> None:
+    outlet, _ = closing
+    outlet.send(NoteOn(2, 40, 80))
+    outlet.send(NoteOff(2, 40))
+    outlet.drain([NoteOff(1, 60)], doubtful=True)
+    assert system.port.sent[2:] == [bytes([0x82, 40, 0]), bytes([0x81, 60, 0])]
 
 
 def test_a_system_that_takes_nothing_any_more_is_given_up(closing: tuple[Outlet, ManualClock], system: System) -> None:
