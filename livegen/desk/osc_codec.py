@@ -23,6 +23,9 @@ MAX_DEPTH = 4
 """Bundles inside each other, the outermost included."""
 MAX_ADDRESS_BYTES = 128
 MAX_ARGUMENTS = 32
+"""Of a message; a packet holds eight times as many."""
+
+_MAX_PACKET_ARGUMENTS = 8 * MAX_ARGUMENTS
 
 Argument = int | float | bool | str
 Reason = Literal["size", "bundle", "address", "types", "arguments"]
@@ -69,10 +72,14 @@ def decode(packet: bytes) -> tuple[Message, ...]:
     if not 4 <= len(packet) <= MAX_PACKET_BYTES or len(packet) % 4:
         raise PacketError("size", f"a packet has 4 to {MAX_PACKET_BYTES} bytes, a multiple of 4, not {len(packet)}")
     messages: list[Message] = []
+    arguments = 0
     for element in _elements(packet, 1):
         if len(messages) == MAX_MESSAGES:
             raise PacketError("bundle", f"a packet holds at most {MAX_MESSAGES} messages")
         messages.append(_message(element))
+        arguments += len(messages[-1].arguments)
+        if arguments > _MAX_PACKET_ARGUMENTS:
+            raise PacketError("bundle", f"the messages of a packet have at most {_MAX_PACKET_ARGUMENTS} arguments together")
     return tuple(messages)
 
 

@@ -109,6 +109,12 @@ def test_the_limits_hold_exactly() -> None:
     assert refused(encode("/a", text)) == "size"
 
 
+def test_the_arguments_of_all_messages_of_a_packet_are_bounded() -> None:
+    full = encode("/a", *range(MAX_ARGUMENTS))
+    assert len(decode(bundle(*[full] * 8))) == 8
+    assert refused(bundle(*[full] * 8, encode("/a", 1))) == "bundle"
+
+
 @pytest.mark.parametrize(
     ("packet", "reason"),
     [
@@ -238,7 +244,7 @@ def test_nothing_but_packet_errors_escapes(packet: bytes) -> None:
     [
         pytest.param(bundle(*[PING] * MAX_MESSAGES), id="most messages"),
         pytest.param(encode("/a", "x" * 8000), id="longest string"),
-        pytest.param(bundle(*[encode("/a", *[1] * 20)] * MAX_MESSAGES)[:MAX_PACKET_BYTES], id="most arguments"),
+        pytest.param(bundle(*[encode("/a", *[1] * MAX_ARGUMENTS)] * 9), id="most arguments"),
         pytest.param(b"#bundle\0" + NOW + b"\xff\xff\xff\xec", id="negative size"),
         pytest.param(b"/" + b"*" * 20 + b"\0\0\0", id="stars"),
         pytest.param(b"(" * 8192, id="brackets"),

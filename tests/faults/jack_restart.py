@@ -19,7 +19,7 @@ from tests.support.jack import JackServer
 
 from .concert import Peers, Stage, own_server, wait_until
 from .heartbeat import Heartbeat
-from .kills import PATIENCE_S, print_line
+from .kills import PATIENCE_S, ROLES, print_line
 
 DOWN_S = (0.2, 5.0)
 PLAYS_S = 3.0
@@ -80,6 +80,7 @@ def play(options: argparse.Namespace) -> int:
     chance, failed = random.Random(options.seed), 0
     gaps_ms, ports_s = [0.0], [0.0]
     with own_server("restart") as server, closing(Stage("--bpm", "120")) as stage:
+        assert wait_until(lambda: len(stage.pids()) == len(ROLES), PATIENCE_S)
         # With a clock to send there is always something to do: a beat every 20 ms.
         stage.switch_on("clock/send")
         with closing(Heartbeat(stage.pids()["performer"])) as heartbeat:
