@@ -11,6 +11,9 @@ GRACE_NS = 30_000_000
 """What the standard allows its clock and ours, ten per cent. It begins when the silence is looked at: if we were late
 ourselves, what has come meanwhile is heard before the grace is over."""
 
+LATE_NS = 1_000_000
+"""Who comes later than this to the end of the grace was kept from coming, and begins another."""
+
 
 class ActiveSensing:
     """Watches over one input. Single-threaded; owned by the engine. A keyboard that never sends FE is not watched."""
@@ -30,7 +33,7 @@ class ActiveSensing:
         """Whether there has been silence for too long; it is said once, until FE comes again."""
         if self._heard_ns is None or now_ns < self._heard_ns + SILENCE_NS:
             return False
-        if self._looked_ns is None:
+        if self._looked_ns is None or now_ns > self._looked_ns + GRACE_NS + LATE_NS:
             self._looked_ns = now_ns
         if now_ns < self._looked_ns + GRACE_NS:
             return False

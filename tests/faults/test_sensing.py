@@ -92,6 +92,22 @@ def test_what_waited_while_we_were_late_is_heard_before_a_keyboard_is_taken_for_
         assert stage.wire.sounding
 
 
+def test_who_is_late_again_while_the_grace_lasts_gives_another() -> None:
+    """The silence was seen, and then the owner stalls until long after the grace; meanwhile the keyboard has spoken."""
+    for stall_ms in range(32, 600, 10):
+        stage = Stage(settings_with(mode="listen", thru=True))
+        stage.receive(FE)
+        stage.press(60)
+        stage.advance_to_ns(stage.now_ns + SILENCE_NS)
+        spoke_ns = stage.now_ns + 10 * MS
+        stage.clock.advance(stall_ms * MS)
+        stage.tick()
+        stage.engine.receive(FE, spoke_ns)
+        stage.tick()
+        assert losses(stage) == 0, stall_ms
+        assert stage.wire.sounding
+
+
 @law
 @given(st.lists(st.tuples(st.booleans(), st.integers(0, 800)), max_size=30))
 def test_it_speaks_exactly_when_the_grace_is_over(steps: list[tuple[bool, int]]) -> None:
