@@ -50,6 +50,9 @@ def add_run_options(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--osc-host", metavar="ADDRESS", help="where OSC listens (default: 127.0.0.1)")
     parser.add_argument("--osc-port", type=int, metavar="PORT", help="UDP port of OSC, 0 for none (default: 7700)")
+    parser.add_argument(
+        "--osc-allow", nargs="+", metavar="HOST", help="obey OSC only from this machine and these hosts or networks (192.168.1.0/24)"
+    )
     parser.add_argument("--log", dest="session_log", metavar="DIR", help="record the session in a new file in this folder")
     add_model_options(parser)
     add_playing_options(parser)
@@ -78,7 +81,9 @@ def config_of(options: argparse.Namespace) -> Config:
     """
     config = read_config(options.config) if options.config else Config()
     names = ["name", "backend", "input", "output", "output_delay_ms", "model", "provider", "seed"]
-    names += ["osc_host", "osc_port", "session_log"]
+    names += ["osc_host", "osc_port", "osc_allow", "session_log"]
+    if options.osc_allow is not None:
+        options.osc_allow = tuple(options.osc_allow)
     given = {name: getattr(options, name) for name in names if getattr(options, name) is not None}
     return checked(replace(config, **given, parameters={**config.parameters, **parameters_of(options)}))
 

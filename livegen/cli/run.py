@@ -42,7 +42,8 @@ def run(options: argparse.Namespace) -> int:
     """Run until SIGINT or SIGTERM."""
     config = config_of(options)
     if config.osc_host not in ("127.0.0.1", "localhost"):
-        print(f"OSC listens on {config.osc_host}: everybody who reaches this address can play along", file=sys.stderr)
+        who = " and ".join(config.osc_allow) if config.osc_allow else "everybody who reaches this address"
+        print(f"OSC listens on {config.osc_host}: {who} can play along", file=sys.stderr)
     try:
         supervisor = Supervisor(config, report, delays=read_delays(delays_file()), notifier=Notifier.of())
     except ConfigError as error:

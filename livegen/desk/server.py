@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterable, Mapping
 
 from livegen.core.errors import DeviceError, InputError, LivegenError
 from livegen.core.parameters import Settings
+from livegen.desk.allowed_hosts import AllowedHosts
 from livegen.desk.commands import Command
 from livegen.desk.endpoint import Endpoint, Outcome, Reply
 from livegen.desk.holder import holder_of
@@ -40,6 +41,7 @@ class OscServer:
         on_command: called on the server's thread for each change and panic; it should not block.
         host: an IPv4 address or name of this machine. Anything but 127.0.0.1 lets the network in: say so to the user.
         port: 0..65535; 0 lets the system choose.
+        allowed: whose packets are looked at; the others' are counted as "not_allowed", and never answered.
     """
 
     def __init__(
@@ -50,6 +52,7 @@ class OscServer:
         on_command: Callable[[Command], None],
         host: str = DEFAULT_HOST,
         port: int = DEFAULT_PORT,
+        allowed: AllowedHosts | None = None,
     ) -> None:
         if not 0 <= port <= 65535:
             raise InputError(f"{port} is no port: 0..65535")
@@ -57,6 +60,7 @@ class OscServer:
         self._now_ns = now_ns
         self._on_command = on_command
         self._wanted: Address = (host, port)
+        self._allowed = AllowedHosts() if allowed is None else allowed
         self._lock = threading.Lock()
         self._settings: Settings | None = None
         self._health: Mapping[str, Argument] | None = None
@@ -168,7 +172,10 @@ class OscServer:
             except OSError:
                 self._endpoint.count("unreachable")  # Windows reports here that an earlier reply found nobody
                 return
-            self._guard(self._receive, udp, packet, sender)
+            if sender[0] in self._allowed:
+                self._guard(self._receive, udp, packet, sender)
+            else:
+                self._endpoint.count("not_allowed")
 
     def _receive(self, udp: socket.socket, packet: bytes, sender: Address) -> None:
         self._carry_out(udp, self._endpoint.receive(packet, sender, self._now_ns()))

@@ -13,6 +13,7 @@ from livegen.core.engine import CHANNELS, MOST_ADVANCE_NS
 from livegen.core.errors import ConfigError, InputError
 from livegen.core.events import Part
 from livegen.core.parameters import Registry, Settings, Value
+from livegen.desk.allowed_hosts import AllowedHosts
 from livegen.runtime.config_lines import faulty_key, line_of
 
 BACKENDS = ("auto", "alsa", "jack", "coremidi", "winmm", "none")
@@ -39,6 +40,7 @@ class Config:
         seed: the agent's random numbers.
         osc_host: address that OSC listens on.
         osc_port: UDP port, 0 for none.
+        osc_allow: addresses and networks whose OSC is obeyed beside this machine's own; everybody's if there are none.
         session_log: folder in which sessions are recorded, or None for no recording.
         session_log_mb: where recording ends, in millions of bytes a run.
         channels: MIDI channel 0..15 of each part.
@@ -55,6 +57,7 @@ class Config:
     seed: int = 0
     osc_host: str = "127.0.0.1"
     osc_port: int = 7700
+    osc_allow: tuple[str, ...] = ()
     session_log: str | None = None
     session_log_mb: int = 200
     channels: Mapping[Part, int] = field(default_factory=lambda: dict(CHANNELS))
@@ -85,10 +88,10 @@ DEFAULTS = Config()
 
 _TYPES: dict[str, type] = {
     "name": str, "backend": str, "input": str, "output": str, "output_delay_ms": float, "model": str, "provider": str,
-    "seed": int, "osc_host": str, "osc_port": int, "session_log": str, "session_log_mb": int, "channels": dict,
+    "seed": int, "osc_host": str, "osc_port": int, "osc_allow": list, "session_log": str, "session_log_mb": int, "channels": dict,
     "parameters": dict,
 }  # fmt: skip
-_WORDS: dict[type, str] = {str: "a text in quotes", int: "a whole number", float: "a number", dict: "a table"}
+_WORDS: dict[type, str] = {str: "a text in quotes", int: "a whole number", float: "a number", dict: "a table", list: "a list of texts"}
 
 
 def read_config(path: Path) -> Config:
@@ -150,6 +153,8 @@ def with_table(config: Config, table: Mapping[str, Any]) -> Config:
     changes = dict(table)
     if "channels" in table:
         changes["channels"] = _channels(table["channels"])
+    if "osc_allow" in table:
+        changes["osc_allow"] = _texts("osc_allow", table["osc_allow"])
     if "parameters" in table:
         changes["parameters"] = _flat(table["parameters"])
     return checked(replace(config, **changes))
@@ -168,6 +173,10 @@ def checked(config: Config) -> Config:
         raise ConfigError(f"name: {config.name!r} is not 1 to 31 letters, digits, spaces, hyphens, dots or underlines")
     if not 0 <= config.osc_port <= 65535:
         raise ConfigError(f"osc_port: {config.osc_port} is not in 0..65535 (0 turns OSC off)")
+    try:
+        AllowedHosts(config.osc_allow)
+    except InputError as error:
+        raise ConfigError(f"osc_allow: {error}") from error
     if config.output_delay_ms is not None and not 0 <= config.output_delay_ms <= MOST_DELAY_MS:
         raise ConfigError(f"output_delay_ms: {config.output_delay_ms:g} is not in 0..{MOST_DELAY_MS:g}")
     if not 1 <= config.session_log_mb <= MOST_LOG_MB:
@@ -175,6 +184,12 @@ def checked(config: Config) -> Config:
     if config.seed < 0:
         raise ConfigError(f"seed: {config.seed} is negative")
     return config
+
+
+def _texts(key: str, values: list[Any]) -> tuple[str, ...]:
+    if not all(isinstance(value, str) for value in values):
+        raise ConfigError(f"{key}: wants {_WORDS[list]}, not {values!r}")
+    return tuple(values)
 
 
 def _channels(table: Mapping[str, Any]) -> dict[Part, int]:

@@ -11,6 +11,7 @@ from livegen.core.effects import CountIn, Panic, Tap
 from livegen.core.errors import DeviceError, LivegenError
 from livegen.core.parameters import Value, build_registry
 from livegen.desk import commands
+from livegen.desk.allowed_hosts import AllowedHosts
 from livegen.desk.endpoint import Endpoint
 from livegen.desk.server import OscServer
 from livegen.devices.clock import MonotonicClock
@@ -22,10 +23,11 @@ from livegen.runtime.shared import SharedName, SharedState
 
 @dataclass(frozen=True, slots=True)
 class DeskSpec:
-    """What a desk is started with: where it listens, the model's styles, first values, where to call, the shared block."""
+    """What a desk is started with: where it listens and to whom, the model's styles, first values, where to call, the shared block."""
 
     host: str
     port: int
+    allowed: tuple[str, ...]
     styles: tuple[str, ...]
     settings: tuple[tuple[str, Value], ...]
     address: str
@@ -40,7 +42,14 @@ class Desk:
         self._performer: Connection | None = None
         settings, _ = build_registry(spec.styles).defaults().with_changes(spec.settings)
         endpoint = Endpoint(settings, version=__version__, started_ns=self._clock.now_ns())
-        self.server = OscServer(endpoint, now_ns=self._clock.now_ns, on_command=self._command, host=spec.host, port=spec.port)
+        self.server = OscServer(
+            endpoint,
+            now_ns=self._clock.now_ns,
+            on_command=self._command,
+            host=spec.host,
+            port=spec.port,
+            allowed=AllowedHosts(spec.allowed),
+        )
 
     def serve(self, link: Connection, shared: SharedState) -> None:
         """Pass on what the performer says until it goes.

@@ -309,8 +309,8 @@ class Supervisor:
             case "ableton":
                 return ableton_main, AbletonSpec(self._styles, self._settings, self._address, shared)
             case _:
-                desk = DeskSpec(config.osc_host, config.osc_port, self._styles, self._settings, self._address, shared)
-                return desk_main, desk
+                where = (config.osc_host, config.osc_port, config.osc_allow)
+                return desk_main, DeskSpec(*where, self._styles, self._settings, self._address, shared)
 
     def _incoming(self, timeout_s: float) -> list[tuple[_Child, Any]]:
         """Messages of the children within a time limit; None as a message means that the child has died."""

@@ -13,6 +13,8 @@ from pathlib import Path
 import pytest
 from support.live import Daemon, ask_osc
 
+from livegen.desk.osc_codec import decode, encode
+
 pytestmark = [
     pytest.mark.processes,
     pytest.mark.skipif(not Path("/proc/net/udp").exists(), reason="only Linux tells"),
@@ -76,6 +78,41 @@ def test_without_osc_nothing_is() -> None:
     try:
         daemon.wait_for_line("ready in")
         assert listening(daemon.process.pid) == set()
+    finally:
+        daemon.stop()
+
+
+def own_address() -> str:
+    """The address by which this machine would reach others; nothing is sent."""
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
+        try:
+            probe.connect(("192.0.2.1", 9))
+        except OSError:
+            pytest.skip("this machine is in no network")
+        host: str = probe.getsockname()[0]
+        return host
+
+
+@pytest.mark.parametrize(("allowed", "answers"), [("198.51.100.0/24", False), ("{host}", True)])
+def test_of_others_only_those_on_the_list_are_obeyed(allowed: str, answers: bool) -> None:
+    """This machine's own address in its network is another's to who listens, the loopback address is not."""
+    host, port = own_address(), free_port()
+    named = allowed.format(host=host)
+    daemon = Daemon(*OPTIONS, "--osc-host", "0.0.0.0", "--osc-port", str(port), "--osc-allow", named)  # noqa: S104
+    try:
+        daemon.wait_for_line("ready in")
+        assert any(f"OSC listens on 0.0.0.0: {named} can play along" in line for line in daemon.lines)
+        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as other:
+            other.bind((host, 0))
+            other.settimeout(10.0 if answers else 0.5)
+            other.sendto(encode("/livegen/ping", "x"), (host, port))
+            if answers:
+                assert decode(other.recv(1024))[0].address == "/livegen/pong"
+            else:
+                with pytest.raises(TimeoutError):
+                    other.recv(1024)
+        assert ask_osc("/livegen/ping", port=port)
+        assert (ask_osc("/livegen/health", "osc/not_allowed", port=port)[-1:] == [1]) is not answers
     finally:
         daemon.stop()
 

@@ -40,6 +40,7 @@ provider = "cuda"
 seed = 7
 osc_host = "0.0.0.0"
 osc_port = 9000
+osc_allow = ["10.0.0.0/24", "10.0.1.7"]
 session_log = "gigs"
 session_log_mb = 50
 
@@ -70,6 +71,7 @@ class TestReading:
             seed=7,
             osc_host="0.0.0.0",  # noqa: S104 - only read
             osc_port=9000,
+            osc_allow=("10.0.0.0/24", "10.0.1.7"),
             session_log="gigs",
             session_log_mb=50,
             channels={**CHANNELS, Part.BASS: 4},
@@ -166,6 +168,9 @@ class TestValues:
             ({"channels": {"guitar": 1}}, r"channels\.guitar: unknown part; there are lead, chords, bass, drums"),
             ({"backend": "oss"}, f"backend: 'oss' is not one of {', '.join(BACKENDS)}"),
             ({"provider": "gpu"}, f"provider: 'gpu' is not one of {', '.join(PROVIDERS)}"),
+            ({"osc_allow": "10.0.0.1"}, "osc_allow: wants a list of texts, not '10.0.0.1'"),
+            ({"osc_allow": [10]}, r"osc_allow: wants a list of texts, not \[10\]"),
+            ({"osc_allow": ["tablet"]}, "osc_allow: 'tablet' is neither an address like 192.168.1.20 nor a network"),
             ({"osc_port": -1}, r"osc_port: -1 is not in 0\.\.65535"),
             ({"session_log_mb": 0}, r"session_log_mb: 0 is not in 1\.\.100000"),
             ({"session_log": True}, "session_log: wants a text in quotes, not True"),

@@ -150,7 +150,7 @@ class TestPerformer:
 
 @dies
 def test_a_desk_whose_server_died_has_no_heartbeat(shared: SharedState, monkeypatch: pytest.MonkeyPatch) -> None:
-    desk = Desk(DeskSpec("127.0.0.1", 0, (), (), "", shared.name))
+    desk = Desk(DeskSpec("127.0.0.1", 0, (), (), (), "", shared.name))
     desk.server.start()
     desk.beat(shared)
     first_ns = shared.last_beat_ns("desk")
