@@ -109,7 +109,7 @@ class ModelContract:
         training: recipe, corpora with licences, seed, steps, scores, as the training side wrote them.
         export: what the exporter measured, for people.
         decoding: `hide_history` (bool): the model does not see its own chords and notes where it accompanies; `chords`:
-            `DRAWN` or `PLANNED`. Two more may be missing: see `in_chord` and `hold`.
+            `DRAWN` or `PLANNED`. Others may be missing: see `boldness`, `chord_boldness`, `in_chord` and `hold`.
     """
 
     name: str
@@ -140,6 +140,11 @@ class ModelContract:
     def chord_boldness(self) -> float:
         """Factor on the temperature where the chord graph chooses; see `chord_choice`."""
         return float(self.decoding.get("chord_boldness", 0.3))
+
+    @property
+    def boldness(self) -> float:
+        """Factor on the temperature of the notes, so that the knob's usual place suits every model; 1 unless `decoding` says so."""
+        return float(self.decoding.get("boldness", 1.0))
 
     @property
     def hold(self) -> bool:

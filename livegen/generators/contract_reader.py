@@ -146,6 +146,9 @@ def _decoding(top: _Section) -> Mapping[str, Any]:
         raise decoding.refusal(f"'decoding.chords' is {PLANNED!r}, but there is no chord graph")
     if "in_chord" in decoding.table and not 0 <= decoding.get("in_chord", float) < math.inf:
         raise decoding.refusal(f"'decoding.in_chord' is {decoding.table['in_chord']}, not a number from 0 on")
+    for name in ("boldness", "chord_boldness"):
+        if name in decoding.table and not 0 < decoding.get(name, float) <= 2:
+            raise decoding.refusal(f"'decoding.{name}' is {decoding.table[name]}, not a number above 0 and up to 2")
     if "hold" in decoding.table:
         decoding.get("hold", bool)
     return decoding.table

@@ -145,7 +145,8 @@ class NeuralGenerator:
         # Training runs such windows in both ways. With the lead in our hands our own line matters; else only the player's does.
         hide = self._contract.decoding["hide_history"] and Part.LEAD not in tick.parts
         self._feed(tick)
-        draw = WindowDraw(self._logits, request.sampling, rng, self._contract.in_chord)
+        sampling = replace(request.sampling, temperature=request.sampling.temperature * self._contract.boldness)
+        draw = WindowDraw(self._logits, sampling, rng, self._contract.in_chord)
         chord: ChordSymbol | None = None
         if request.wants_chord:
             chord = self._chord(request, draw)

@@ -174,6 +174,8 @@ class TestContract:
             (lambda d: d.update(chords=None), "'planned', but there is no chord graph"),
             (lambda d: d["chords"]["inputs"].pop(), "'chords.inputs' must be"),
             (lambda d: d["chords"]["outputs"][0].update(shape=["batch", 12]), "'chords.outputs' have logits"),
+            (lambda d: d["decoding"].update(boldness=0.0), "'decoding.boldness' is 0.0, not a number above 0 and up to 2"),
+            (lambda d: d["decoding"].update(chord_boldness=2.5), "'decoding.chord_boldness' is 2.5, not a number above 0"),
             (lambda d: d["decoding"].update(chords="guessed"), "not one of drawn, planned"),
         ],
     )

@@ -322,6 +322,14 @@ class TestStream:
         NeuralGenerator(spy, contract).plan(request_for(parts=ACCOMPANIMENT, opening=True))
         assert all(note["pitch"] for note in spy.rows_of("NOTE"))
 
+    def test_a_models_boldness_is_a_factor_on_the_temperature(self, spy: SpySession) -> None:
+        bold = replace(spy.contract, decoding={**spy.contract.decoding, "boldness": 0.5})
+        plans = [
+            NeuralGenerator(spy, contract).plan(request_for(opening=True, sampling=Sampling(temperature)))
+            for contract, temperature in ((spy.contract, 0.4), (bold, 0.8), (spy.contract, 0.8))
+        ]
+        assert plans[0] == plans[1] != plans[2]
+
     def test_a_chord_graph_plans_the_chord(self, tmp_path: Path) -> None:
         """Its chord is the plan's, the notes are given it, and a plan that is taken back takes it with it."""
         spy = SpySession(export_model_of(tiny_lstm(1), tmp_path, "tiny", chords=tiny_chords()))
