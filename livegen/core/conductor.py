@@ -90,6 +90,8 @@ class Conductor:
         """There was music when the source was chosen."""
         self._steer_ns: int | None = None
         """When the tempo is to be bent anew; None where it is right."""
+        self._played_ns = 0
+        """Until when the music has been played: a beat that is heard late bends what follows, and nothing before."""
 
     def select(self, source: str, transport: Transport, tempo_bpm: float, now_ns: int, *, goes_on: bool = False) -> Transport:
         """Follow another source from now on, one of `parameters.CLOCK_SOURCES`; the position stays.
@@ -197,7 +199,8 @@ class Conductor:
         return 0.0 if found is None else found.confidence
 
     def update(self, transport: Transport, now_ns: int) -> Transport:
-        """Bend the tempo anew, if that is due."""
+        """Bend the tempo anew, if that is due; until now all has been played."""
+        self._played_ns = max(self._played_ns, now_ns)
         if self._steer_ns is None or now_ns < self._steer_ns:
             return transport
         return self._steer(transport, now_ns)
@@ -210,6 +213,7 @@ class Conductor:
         """Bend the tempo so that our nearest beat, or that with the same place in the bar, soon falls on the line's."""
         if self._beats is None:
             return transport
+        now_ns = max(now_ns, self._played_ns)
         behind = self._behind(self._beats, transport, now_ns)
         tempo_bpm = self._beats.tempo_bpm
         if abs(behind) < _ON_THE_BEAT_PULSES:

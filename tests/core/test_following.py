@@ -70,6 +70,24 @@ def test_before_there_is_a_beat_nobody_accompanies() -> None:
     assert note_ons(stage.sent)
 
 
+@pytest.mark.parametrize("source", ["follow", "tap"])
+@pytest.mark.parametrize("stall_ms", [50, 200, 450])
+def test_what_waited_while_we_were_late_does_not_bend_what_has_been_played(source: str, stall_ms: int) -> None:
+    """We wake, and are given one note after the other, each with the time at which it came; between them we go on."""
+    stage = Stage(settings_with(clock__source=source, tap__note=40))
+    play(stage, 97, 12)
+    came_ns = stage.now_ns
+    stage.clock.advance(stall_ms * 1_000_000)
+    rng, pulses = np.random.default_rng(stall_ms), []
+    for _ in range(60):
+        came_ns += int(rng.integers(0, stall_ms * 1_000_000 // 60))
+        stage.engine.receive(NoteOn(0, 40 if source == "tap" else int(rng.integers(128)), 90), came_ns)
+        stage.clock.advance(100_000)
+        stage.tick()
+        pulses.append(stage.engine.transport.pulse_at(stage.now_ns))
+    assert all(one <= other for one, other in pairwise(pulses[1:]))
+
+
 def test_in_silence_the_tempo_that_was_found_goes_on() -> None:
     stage = Stage(settings_with(clock__source="follow"))
     play(stage, 97, 12)
