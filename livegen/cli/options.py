@@ -51,7 +51,10 @@ def add_run_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--osc-host", metavar="ADDRESS", help="where OSC listens (default: 127.0.0.1)")
     parser.add_argument("--osc-port", type=int, metavar="PORT", help="UDP port of OSC, 0 for none (default: 7700)")
     parser.add_argument(
-        "--osc-allow", nargs="+", metavar="HOST", help="obey OSC only from this machine and these hosts or networks (192.168.1.0/24)"
+        "--osc-allow",
+        nargs="+",
+        metavar="HOST",
+        help="obey OSC only from here and from these hosts or networks (192.168.1.0/24)",
     )
     parser.add_argument("--log", dest="session_log", metavar="DIR", help="record the session in a new file in this folder")
     add_model_options(parser)

@@ -143,7 +143,7 @@ class ModelContract:
 
     @property
     def boldness(self) -> float:
-        """Factor on the temperature of the notes, so that the knob's usual place suits every model; 1 unless `decoding` says so."""
+        """Factor on the temperature of notes, so that the knob's usual place suits every model; 1 unless `decoding` says so."""
         return float(self.decoding.get("boldness", 1.0))
 
     @property

@@ -88,10 +88,12 @@ DEFAULTS = Config()
 
 _TYPES: dict[str, type] = {
     "name": str, "backend": str, "input": str, "output": str, "output_delay_ms": float, "model": str, "provider": str,
-    "seed": int, "osc_host": str, "osc_port": int, "osc_allow": list, "session_log": str, "session_log_mb": int, "channels": dict,
-    "parameters": dict,
+    "seed": int, "osc_host": str, "osc_port": int, "osc_allow": list, "session_log": str, "session_log_mb": int,
+    "channels": dict, "parameters": dict,
 }  # fmt: skip
-_WORDS: dict[type, str] = {str: "a text in quotes", int: "a whole number", float: "a number", dict: "a table", list: "a list of texts"}
+_WORDS: dict[type, str] = {
+    str: "a text in quotes", int: "a whole number", float: "a number", dict: "a table", list: "a list of texts",
+}  # fmt: skip
 
 
 def read_config(path: Path) -> Config:

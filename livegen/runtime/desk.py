@@ -23,7 +23,17 @@ from livegen.runtime.shared import SharedName, SharedState
 
 @dataclass(frozen=True, slots=True)
 class DeskSpec:
-    """What a desk is started with: where it listens and to whom, the model's styles, first values, where to call, the shared block."""
+    """What a desk is started with.
+
+    Attributes:
+        host: where it listens.
+        port: its UDP port.
+        allowed: whom it obeys; see `AllowedHosts`.
+        styles: the model's.
+        settings: the first values.
+        address: where to call the performer.
+        shared: the shared block.
+    """
 
     host: str
     port: int

@@ -41,6 +41,14 @@ def test_a_jack_server_that_comes_back_finds_the_ports_and_the_music() -> None:
     assert "1 times, 0 failed" in run("jack_restart", "--times", "1", "--gap-ms", "5000", "--back-s", "30")
 
 
+@on_jack
+@pytest.mark.jack
+@pytest.mark.processes
+@pytest.mark.timeout(600)
+def test_on_one_core_among_busy_programs_there_is_music() -> None:
+    assert "music, and no note hung" in run("one_core", "--minutes", "0.2")
+
+
 def test_a_simulated_evening_holds_no_more_threads_or_descriptors() -> None:
     """Memory is a figure here: in so short a time it grows to its full size."""
     assert "steady" in run("soak", "--hours", "0.2", "--mb-per-hour", "1000")
