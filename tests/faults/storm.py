@@ -2,13 +2,15 @@
 
 A million OSC packets against the endpoint, a million MIDI messages against parser and engine, and a million packets over
 UDP against a whole daemon. It prints the slowest of each, how memory grew, and what escaped; exit code 1 if anything did, if
-memory grew too much, if a note hangs, or if no ping was answered afterwards. How long a packet took is a figure and no
-condition: it is the machine's too.
+memory grew too much, if a note hangs, or if no ping was answered afterwards. How long a message took is a figure and no
+condition: it is the machine's too. So that it is less the machine's, the same storm blows three times (`--times`), and of each
+message the shortest time counts.
 """
 
 from __future__ import annotations
 
 import argparse
+import gc
 import os
 import random
 import socket
@@ -20,6 +22,9 @@ from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
 
 from livegen.core.engine import Engine
 from livegen.core.errors import InputError
@@ -34,6 +39,7 @@ STEP_NS = 50_000
 WARM = 5_000
 """Messages before memory is measured for the first time: tables that are bounded fill up."""
 MOST_GROWTH_MB = 8.0
+SLOW_US = 500.0
 TOGETHER = 50
 """Packets sent to the daemon before it is asked whether it lives: more would only be lost in its socket."""
 PATIENCE_S = 0.05
@@ -49,8 +55,10 @@ class Outcome:
     asked: str = "a ping is answered afterwards"
     sent: int = 0
     arrived: int | None = None
-    slowest_us: float = 0.0
-    slowest: bytes = b""
+    took_us: npt.NDArray[np.float32] = field(default_factory=lambda: np.zeros(0, dtype=np.float32))
+    """Of each message."""
+    slow: dict[int, bytes] = field(default_factory=dict)
+    """By number: the beginnings of those that took longer than `SLOW_US`."""
     grown_mb: float = 0.0
     escaped: Counter[str] = field(default_factory=Counter)
     answered: bool = True
@@ -63,8 +71,11 @@ class Outcome:
         yield f"{self.name}: {self.sent} sent, {'survived' if self.survived else 'NOT SURVIVED'}"
         if self.arrived is not None:
             yield f"  {self.arrived} packets arrived, pings with them"
-        if self.slowest:
-            yield f"  slowest {self.slowest_us:.0f} us of processor time: {self.slowest[:40]!r} ({len(self.slowest)} bytes)"
+        if len(self.took_us):
+            p99, most = np.percentile(self.took_us, (99, 100))
+            beginning = self.slow.get(int(np.argmax(self.took_us)))
+            longest = "" if beginning is None else f", the longest: {beginning!r}"
+            yield f"  processor time: 99 % in {p99:.0f} us, all in {most:.0f} us{longest}"
         yield f"  memory grew by {self.grown_mb:.1f} MB"
         yield f"  {self.asked}: {'yes' if self.answered else 'NO'}"
         for text, count in self.escaped.most_common():
@@ -137,7 +148,10 @@ def midi_message(random_: random.Random) -> bytes:
 
 def storm(name: str, count: int, make: Callable[[], bytes], take: Callable[[bytes, int], None]) -> Outcome:
     """`take` is given message after message with its time, and should raise nothing."""
-    outcome, before_mb = Outcome(name), 0.0
+    outcome, before_mb = Outcome(name, took_us=np.zeros(count, dtype=np.float32)), 0.0
+    # As in the daemon: what is there when it begins is never looked through again.
+    gc.collect()
+    gc.freeze()
     for number in range(count):
         if number == min(WARM, count // 2):
             before_mb = resident_mb()
@@ -147,10 +161,10 @@ def storm(name: str, count: int, make: Callable[[], bytes], take: Callable[[byte
             take(data, number * STEP_NS)
         except Exception as error:  # noqa: BLE001 - what escapes is what is looked for
             outcome.escaped[f"{type(error).__name__}: {error}"[:120]] += 1
-        took_us = (time.thread_time_ns() - began_ns) / 1e3
+        outcome.took_us[number] = took_us = (time.thread_time_ns() - began_ns) / 1e3
         outcome.sent += 1
-        if took_us > outcome.slowest_us:
-            outcome.slowest_us, outcome.slowest = took_us, data
+        if took_us > SLOW_US:
+            outcome.slow[number] = data[:40]
     outcome.grown_mb = resident_mb() - before_mb
     return outcome
 
@@ -247,15 +261,27 @@ def _ask(port: int, verb: str, *arguments: Argument) -> tuple[Argument, ...] | N
     return None
 
 
+def best_of(outcomes: list[Outcome]) -> Outcome:
+    """What came of the same storm several times: all that went wrong in any, and of each message the shortest time."""
+    best = outcomes[0]
+    for other in outcomes[1:]:
+        best.took_us = np.minimum(best.took_us, other.took_us)
+        best.grown_mb = max(best.grown_mb, other.grown_mb)
+        best.escaped.update(other.escaped)
+        best.answered = best.answered and other.answered
+    return best
+
+
 def main() -> int:
     """Run all three storms and print what came of them."""
     parser = argparse.ArgumentParser(prog="python -m tests.faults.storm", description=__doc__)
     parser.add_argument("--count", type=int, default=1_000_000, help="messages of each kind (default: 1000000)")
     parser.add_argument("--seed", type=int, default=0, help="of all that is random (default: 0)")
+    parser.add_argument("--times", type=int, default=3, help="storms whose messages are timed (default: 3)")
     options = parser.parse_args()
     survived = True
-    for run in (storm_osc, storm_midi, storm_daemon):
-        outcome = run(options.count, options.seed)
+    for run, times in ((storm_osc, options.times), (storm_midi, options.times), (storm_daemon, 1)):
+        outcome = best_of([run(options.count, options.seed) for _ in range(times)])
         survived = survived and outcome.survived
         sys.stdout.write("\n".join([*outcome.lines(), ""]))
         sys.stdout.flush()

@@ -43,7 +43,16 @@ def test_what_escapes_is_seen() -> None:
     outcome = storm.storm("test", 100, make, breaks)
     assert not outcome.survived
     assert outcome.escaped == {"ZeroDivisionError: seven": 10}
-    assert outcome.slowest_us > 0
+    assert outcome.took_us.shape == (100,)
+    assert outcome.took_us.all()
+
+
+def test_of_several_storms_all_that_escaped_and_the_shortest_times_are_told() -> None:
+    calm, wild = (storm.Outcome("test", sent=2, took_us=storm.np.array(took)) for took in ([5.0, 900.0], [7.0, 30.0]))
+    wild.escaped["ZeroDivisionError: seven"] += 1
+    both = storm.best_of([calm, wild])
+    assert not both.survived
+    assert "all in 30 us" in told(both)
 
 
 def test_the_same_seed_is_the_same_storm() -> None:
