@@ -1,7 +1,7 @@
 """A log comes out again elsewhere: on another machine, and with other hashes and other arithmetic units.
 
-`recorded/accompanied.livegen` is twelve seconds of a real daemon: `livegen run --mode accompany --log DIR` on JACK, with a player
-who plays, on an AMD EPYC under Linux. Who changes what the engine does on purpose records another.
+`recorded/accompanied.livegen` is twelve seconds of a real daemon: `livegen run --mode accompany --log DIR` on JACK, with
+somebody who plays, on an AMD EPYC under Linux. Who changes what the engine does on purpose records another.
 """
 
 from __future__ import annotations
