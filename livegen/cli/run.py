@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import argparse
 import signal
-import sys
 from pathlib import Path
 from typing import Any
 
 from livegen.cli.options import Subparsers, add_run_options, config_of
+from livegen.cli.terminal import tell, warn
 from livegen.core.errors import ConfigError, InputError
 from livegen.core.parameters import build_registry
 from livegen.generators.open_generator import styles_of
@@ -39,29 +39,37 @@ def add_parser(subparsers: Subparsers) -> None:
 
 
 def run(options: argparse.Namespace) -> int:
-    """Run until SIGINT or SIGTERM."""
+    """Run until Ctrl-C, SIGTERM, or the terminal's end."""
     config = config_of(options)
     if config.osc_host not in ("127.0.0.1", "localhost"):
         who = " and ".join(config.osc_allow) if config.osc_allow else "everybody who reaches this address"
-        print(f"OSC listens on {config.osc_host}: {who} can play along", file=sys.stderr)
+        warn(f"OSC listens on {config.osc_host}: {who} can play along")
     try:
         supervisor = Supervisor(config, report, delays=read_delays(delays_file()), notifier=Notifier.of())
     except ConfigError as error:
         if options.config is None:
             raise
         raise with_place(error, options.config, config, build_registry(styles_of(config.model))) from error
-    for number in (signal.SIGINT, signal.SIGTERM):
+    for number in ending_signals():
         signal.signal(number, lambda *_: supervisor.request_stop())
     seconds = supervisor.start()
-    print(f"ready in {seconds:.1f} s; Ctrl-C ends it", flush=True)
+    tell(f"ready in {seconds:.1f} s; Ctrl-C ends it")
     try:
         supervisor.run()
     finally:
         supervisor.stop()
     for log in supervisor.session_logs:
         write_beside(log)
-    print("all notes released, goodbye", flush=True)
+    tell("all notes released, goodbye")
     return 0
+
+
+def ending_signals() -> list[signal.Signals]:
+    """What ends a run in an orderly way: Ctrl-C, SIGTERM, and that the terminal was closed, unless `nohup` says to stay."""
+    numbers = [signal.SIGINT, signal.SIGTERM]
+    if hasattr(signal, "SIGHUP") and signal.getsignal(signal.SIGHUP) != signal.SIG_IGN:
+        numbers.append(signal.SIGHUP)
+    return numbers
 
 
 def write_beside(log: Path) -> None:
@@ -70,9 +78,9 @@ def write_beside(log: Path) -> None:
     try:
         write_midi(log, path)
     except InputError as error:
-        print(error, file=sys.stderr, flush=True)
+        warn(error)
         return
-    print(f"what was played: {path}", flush=True)
+    tell(f"what was played: {path}")
 
 
 def report(message: Any) -> None:
@@ -80,22 +88,22 @@ def report(message: Any) -> None:
     match message:
         case PortsOpen(midi_in, midi_out, _, advance_ns):
             early = f", sent {advance_ns / 1e6:.1f} ms early" if advance_ns else ""
-            print(f"MIDI in: {midi_in or 'none'}; MIDI out: {midi_out or 'none'}{early}", flush=True)
+            tell(f"MIDI in: {midi_in or 'none'}; MIDI out: {midi_out or 'none'}{early}")
         case DeskReady(host, port):
-            print(f"OSC on {host}:{port}", flush=True)
+            tell(f"OSC on {host}:{port}")
         case GeneratorReady(name, notice):
-            print(f"model: {name}", flush=True)
+            tell(f"model: {name}")
             if notice:
-                print(f"warning: {notice}", file=sys.stderr, flush=True)
+                warn(f"warning: {notice}")
         case AnswerTiming(_, delay_ns, delay_beats):
-            print(f"answered after {delay_ns / 1e6:.0f} ms, {delay_beats:.2f} beats", flush=True)
+            tell(f"answered after {delay_ns / 1e6:.0f} ms, {delay_beats:.2f} beats")
         case LogOpened(path):
-            print(f"session log: {path}", flush=True)
+            tell(f"session log: {path}")
         case LogEnded(reason):
-            print(f"warning: the session is no longer recorded: {reason}", file=sys.stderr, flush=True)
+            warn(f"warning: the session is no longer recorded: {reason}")
         case StartFailed(reason) | Failed(_, reason) | Warned(reason):
-            print(f"warning: {reason}", file=sys.stderr, flush=True)
+            warn(f"warning: {reason}")
         case Restarted(role, exit_code):
-            print(f"the {role} ended (exit code {exit_code}) and is started again", file=sys.stderr, flush=True)
+            warn(f"the {role} ended (exit code {exit_code}) and is started again")
         case Exception():
-            print(f"warning: {message}", file=sys.stderr, flush=True)
+            warn(f"warning: {message}")

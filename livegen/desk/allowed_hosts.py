@@ -2,22 +2,22 @@
 
 from __future__ import annotations
 
+import socket
 from collections.abc import Sequence
 from functools import lru_cache
 from ipaddress import AddressValueError, IPv4Address, IPv4Network
 
 from livegen.core.errors import InputError
 
-_OURSELVES = IPv4Network("127.0.0.0/8")
 _REMEMBERED = 256
 
 
 class AllowedHosts:
-    """A list of hosts and networks. Immutable, so any thread may ask.
+    """A list of hosts and networks. Any thread may ask; who has not been asked for lately costs a look at our own addresses.
 
     Args:
         names: IPv4 addresses ("192.168.1.20") and networks ("192.168.1.0/24"); none allows everybody. This machine itself is
-            always allowed.
+            always allowed, by whichever of its addresses it calls.
 
     Raises:
         InputError: one of them is neither.
@@ -35,7 +35,17 @@ class AllowedHosts:
             address = IPv4Address(host)
         except AddressValueError:
             return False
-        return any(address in network for network in (_OURSELVES, *self._networks))
+        return any(address in network for network in self._networks) or _is_ours(host)
+
+
+def _is_ours(host: str) -> bool:
+    """Whether an address is one of this machine's: only those can be listened on."""
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
+        try:
+            probe.bind((host, 0))
+        except OSError:
+            return False
+    return True
 
 
 def _network(name: str) -> IPv4Network:

@@ -127,7 +127,9 @@ def with_place(error: ConfigError, path: Path, config: Config, registry: Registr
         config: the file's, with options over it.
         registry: the parameters that there are.
     """
-    given = {name: value for name, value in read_config(path).parameters.items() if config.parameters.get(name) == value}
+    # As they are written, for NaN is not even like itself.
+    used = {name: repr(value) for name, value in config.parameters.items()}
+    given = {name: value for name, value in read_config(path).parameters.items() if used.get(name) == repr(value)}
     name = faulty_key(given, lambda part: Config(parameters=part).settings(registry))
     if name is None:
         return error

@@ -64,12 +64,12 @@ Report = Callable[[Any], None]
 
 
 @contextmanager
-def _unheard_sigint() -> Iterator[None]:
-    """Children that start in here never get SIGINT: a terminal sends Ctrl-C to all, but only the supervisor ends them."""
+def _deaf_to_the_terminal() -> Iterator[None]:
+    """Children that start in here never get SIGINT or SIGHUP: a terminal sends them to all, but only the supervisor ends them."""
     if os.name == "nt":
         yield
         return
-    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT, signal.SIGHUP})
     try:
         yield
     finally:
@@ -205,7 +205,7 @@ class Supervisor:
         for child, message in self._incoming(timeout_s):
             if message is not None:
                 self._heard(message)
-            elif self._children.get(child.role) is child:
+            elif self._children.get(child.role) is child and not self._stopping:
                 self._lost(child)
         now_ns = self._clock.now_ns()
         for child in self._children.values():
@@ -282,7 +282,7 @@ class Supervisor:
         target, spec = self._entry(role)
         process = self._context.Process(target=target, args=(spec, theirs), name=f"livegen-{role}", daemon=True)
         started_ns = self._clock.now_ns()
-        with _unheard_sigint():
+        with _deaf_to_the_terminal():
             process.start()
         theirs.close()
         return _Child(role, process, ours, started_ns)

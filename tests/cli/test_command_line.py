@@ -448,6 +448,29 @@ class TestStartOfRun:
         assert any(line.startswith("model: scripted") for line in lines)
 
     @pytest.mark.processes
+    @pytest.mark.skipif(not hasattr(os, "openpty"), reason="has no such terminals")
+    def test_when_its_terminal_is_closed_it_ends_in_an_orderly_way(self, tmp_path: Path) -> None:
+        """Every process of the terminal gets SIGHUP, and there is nobody left to tell anything."""
+        ours, its = os.openpty()
+        words = [sys.executable, "-m", "livegen", "run", "--model", "scripted", "--backend", "none", "--osc-port", "0"]
+        # A session of its own whose terminal this is: opening one makes it so.
+        lead = f"import os, sys; os.setsid(); os.open({os.ttyname(its)!r}, os.O_RDWR); os.execv(sys.argv[1], sys.argv[1:])"
+        command = [sys.executable, "-c", lead, *words, "--log", str(tmp_path)]
+        with subprocess.Popen(command, stdin=its, stdout=its, stderr=its) as process:
+            os.close(its)
+            said = b""
+            while b"ready in" not in said:
+                assert select.select([ours], [], [], LIMIT_S)[0], said.decode()
+                said += os.read(ours, 4096)
+            os.close(ours)
+            process.wait(LIMIT_S)
+        assert process.returncode == 0
+        (log,) = tmp_path.glob("*.livegen")
+        done = subprocess.run([sys.executable, "-m", "livegen", "replay", str(log)], capture_output=True, text=True, check=True)
+        assert "the same came out" in done.stdout
+        assert "orderly" not in done.stdout
+
+    @pytest.mark.processes
     @pytest.mark.skipif(not hasattr(os, "pidfd_open"), reason="watches processes as only Linux can")
     def test_when_the_supervisor_is_killed_its_processes_end(self) -> None:
         with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:

@@ -93,26 +93,19 @@ def own_address() -> str:
         return host
 
 
-@pytest.mark.parametrize(("allowed", "answers"), [("198.51.100.0/24", False), ("{host}", True)])
-def test_of_others_only_those_on_the_list_are_obeyed(allowed: str, answers: bool) -> None:
-    """This machine's own address in its network is another's to who listens, the loopback address is not."""
+def test_of_others_only_those_on_the_list_are_obeyed() -> None:
+    """This machine itself is, by each of its addresses."""
     host, port = own_address(), free_port()
-    named = allowed.format(host=host)
-    daemon = Daemon(*OPTIONS, "--osc-host", "0.0.0.0", "--osc-port", str(port), "--osc-allow", named)  # noqa: S104
+    daemon = Daemon(*OPTIONS, "--osc-host", "0.0.0.0", "--osc-port", str(port), "--osc-allow", "198.51.100.0/24")  # noqa: S104
     try:
         daemon.wait_for_line("ready in")
-        assert any(f"OSC listens on 0.0.0.0: {named} can play along" in line for line in daemon.lines)
-        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as other:
-            other.bind((host, 0))
-            other.settimeout(10.0 if answers else 0.5)
-            other.sendto(encode("/livegen/ping", "x"), (host, port))
-            if answers:
-                assert decode(other.recv(1024))[0].address == "/livegen/pong"
-            else:
-                with pytest.raises(TimeoutError):
-                    other.recv(1024)
+        assert any("OSC listens on 0.0.0.0: 198.51.100.0/24 can play along" in line for line in daemon.lines)
+        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as neighbour:
+            neighbour.bind((host, 0))
+            neighbour.settimeout(10.0)
+            neighbour.sendto(encode("/livegen/ping", "x"), (host, port))
+            assert decode(neighbour.recv(1024))[0].address == "/livegen/pong"
         assert ask_osc("/livegen/ping", port=port)
-        assert (ask_osc("/livegen/health", "osc/not_allowed", port=port)[-1:] == [1]) is not answers
     finally:
         daemon.stop()
 

@@ -20,6 +20,7 @@ def test_without_a_list_everybody_is_allowed() -> None:
         ("10.0.0.255", True),
         ("10.0.1.0", False),
         ("127.0.0.1", True),
+        ("127.9.9.9", True),
         ("127.0.0.1.evil.example", False),
         ("::1", False),
         ("", False),

@@ -18,6 +18,7 @@ from pythonosc.udp_client import SimpleUDPClient
 
 from livegen.core.errors import DeviceError, InputError, LivegenError
 from livegen.core.parameters import build_registry
+from livegen.desk.allowed_hosts import AllowedHosts
 from livegen.desk.commands import Change, Command, Panic
 from livegen.desk.endpoint import Endpoint
 from livegen.desk.osc_codec import Message, decode, encode
@@ -101,6 +102,30 @@ def test_a_change_a_question_and_a_panic(rig: Rig) -> None:
     assert rig.client.hear() == Message("/livegen/tempo/bpm", (90.0,))
     rig.client.say("/livegen/panic")
     assert rig.next_command() == Panic(peer)
+
+
+def test_who_is_not_allowed_is_counted_and_not_answered() -> None:
+    class Nobody(AllowedHosts):
+        """Not even this machine, which is all that can call here."""
+
+        def __contains__(self, host: str) -> bool:
+            return False
+
+    endpoint = Endpoint(REGISTRY.defaults(), version="1.2.3", started_ns=time.monotonic_ns())
+    server = OscServer(endpoint, now_ns=time.monotonic_ns, on_command=pytest.fail, port=0, allowed=Nobody())
+    server.start()
+    client = Client(server.address)
+    try:
+        client.say("/livegen/panic")
+        client.say("/livegen/ping", "x")
+        until_s = time.monotonic() + PATIENCE_S
+        while endpoint.health().get("osc/not_allowed") != 2 and time.monotonic() < until_s:
+            time.sleep(0.005)
+        assert endpoint.health()["osc/not_allowed"] == 2
+        assert not select.select([client.socket], [], [], 0.1)[0]
+    finally:
+        client.close()
+        server.close()
 
 
 def test_commands_are_called_on_the_server_thread() -> None:

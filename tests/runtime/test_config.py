@@ -134,6 +134,15 @@ class TestReading:
         placed = with_place(caught.value, path, config, REGISTRY)
         assert str(placed).startswith(f"{path}, line {line}: [parameters] tempo/bpm: 5 is below 20")
 
+    @pytest.mark.parametrize("value", ["nan", "inf"])
+    def test_so_has_what_is_no_number_at_all(self, write, value: str) -> None:
+        path = write(f"[parameters]\n\ntemperature = {value}")
+        config = read_config(path)
+        with pytest.raises(ConfigError) as caught:
+            config.settings(REGISTRY)
+        placed = with_place(caught.value, path, config, REGISTRY)
+        assert str(placed) == f"{path}, line 3: [parameters] temperature: {value} is not a finite number"
+
     def test_what_an_option_has_set_is_not_the_file_s_fault(self, write) -> None:
         path = write("[parameters]\ntemperature = 1.0")
         config = replace(read_config(path), parameters={"temperature": 9.0})
