@@ -31,14 +31,14 @@ def run(options: argparse.Namespace) -> int:
         replay.take(line)
         score.take(line.entry)
     _describe(options.log, replay, file.ignored_bytes)
+    if replay.difference is None:
+        print("the same came out, byte for byte")
+    else:
+        _say(replay.difference)
     if options.midi:
         counted = ", ".join(f"{name} {count}" for name, count in score.write(options.midi).items())
         print(f"{options.midi}: {counted}")
-    if replay.difference is None:
-        print("the same came out, byte for byte")
-        return 0
-    _say(replay.difference)
-    return 1
+    return 0 if replay.difference is None else 1
 
 
 def _describe(log: Path, replay: Replay, ignored_bytes: int) -> None:

@@ -78,7 +78,7 @@ def write_beside(log: Path) -> None:
     try:
         write_midi(log, path)
     except InputError as error:
-        warn(error)
+        warn(str(error))
         return
     tell(f"what was played: {path}")
 

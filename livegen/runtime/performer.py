@@ -162,6 +162,8 @@ class Performer:
         self._backend: Backend | None = None
         self._input: InputPort | None = None
         self._outlet = Outlet(None, None, self._shared.ledger, self._clock.now_ns)
+        self._ports_told: tuple[str, str] | None = None
+        """Names of the open ports as the supervisor knows them; None before it was told."""
         self._to_open: list[Callable[[], object]] = []
         """What is left to be done until the ports are open again."""
         self._schedule_error = Timings()
@@ -200,9 +202,7 @@ class Performer:
         self._recorder.start()
         self._supervisor.start()
         self._hub.start()
-        input_name = self._input.name if self._input is not None else ""
-        beat_zero_ns, advance_ns = self._engine.transport.ns_at(0), self._engine.advance_ns
-        self._supervisor.post(PortsOpen(input_name, self._outlet.name, beat_zero_ns, advance_ns))
+        self._tell_ports()
         # From here on nothing that is kept is ever garbage; without the freeze a full collection stops the music for 60 ms.
         gc.collect()
         gc.freeze()
@@ -464,8 +464,20 @@ class Performer:
             self._engine.receive(InputLost(), now_ns)
             self._perform(self._engine.tick(now_ns))
         self._outlet.drop_if_gone()
+        self._tell_ports()
         if self._backend is not None and (self._input is None or not self._outlet.name):
             self._to_open = [self._find_system, self._open_output, self._open_input]
+
+    def _tell_ports(self) -> None:
+        """Say which ports are open, at the start and where something has changed."""
+        names = (self._input.name if self._input is not None else "", self._outlet.name)
+        for kind, before, now in zip(("in", "out"), self._ports_told or ("", ""), names, strict=True):
+            if before and not now:
+                self._supervisor.post(Warned(f"MIDI {kind} has gone ({before}); it is looked for once a second"))
+        if self._ports_told is None or (all(names) and names != self._ports_told):
+            beat_zero_ns, advance_ns = self._engine.transport.ns_at(0), self._engine.advance_ns
+            self._supervisor.post(PortsOpen(*names, beat_zero_ns, advance_ns))
+        self._ports_told = names
 
     def _find_system(self) -> None:
         if self._backend is not None:

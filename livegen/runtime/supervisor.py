@@ -65,7 +65,7 @@ Report = Callable[[Any], None]
 
 @contextmanager
 def _deaf_to_the_terminal() -> Iterator[None]:
-    """Children that start in here never get SIGINT or SIGHUP: a terminal sends them to all, but only the supervisor ends them."""
+    """Children that start in here get no SIGINT or SIGHUP: a terminal sends them to all, but only the supervisor ends them."""
     if os.name == "nt":
         yield
         return

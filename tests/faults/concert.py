@@ -108,6 +108,11 @@ class Peers:
         self._out = self._backend.open_output(into)
         self._player = Player(self._out)
 
+    @property
+    def alive(self) -> bool:
+        """Whether their server lives, as far as they know: who frees a port before it is known crashes in libjack."""
+        return self._in.alive
+
     def close(self) -> None:
         self._player.stop()
         for resource in (self._in, self._out, self._backend):

@@ -56,6 +56,7 @@ def restart(server: JackServer, heartbeat: Heartbeat, down_s: float) -> Restart:
         outcome.played_ms = heartbeat.longest_ms()
         server.kill()
         began_s = time.monotonic()
+        wait_until(lambda: not peers.alive, PATIENCE_S)
     time.sleep(max(0.0, began_s + down_s - time.monotonic()))
     server.start()
     began_s = time.monotonic()
@@ -99,6 +100,11 @@ def play(options: argparse.Namespace) -> int:
         restarts = stage.readings("restarts/")
     if any(restarts.values()):
         failed += 1
+    for kind in ("in", "out"):
+        told = sum(f"MIDI {kind} has gone" in line for line in stage.daemon.lines)
+        if told < options.times:
+            print_line(f"only {told} times it was said that MIDI {kind} has gone")
+            failed += 1
     print_line(f"{options.times} times, {failed} failed; longest gap {max(gaps_ms):.1f} ms, latest ports {max(ports_s):.2f} s")
     print_line(f"processes that had to be started again: {restarts}")
     return 1 if failed else 0

@@ -118,7 +118,7 @@ class _Evening(_World):
 
     def run(self) -> None:
         timeline, inbox = self._timeline, self._inbox
-        _Pianist(timeline, self._system, self._random("player"), rest_s=1.0).begin()
+        _Pianist(timeline, self._system, self._random("player"), rest_s=1.0, senses=False).begin()
         _Brain(timeline, inbox, self._random("brain"), life_s=1e9).call()
         inbox.put(Arrived("desk", Change(SETTINGS), timeline.now_ns()))
         for place in range(SAMPLES + 1):

@@ -42,6 +42,7 @@ from livegen.runtime.messages import (
     State,
     TakeTimings,
     TimingsTaken,
+    Warned,
 )
 from livegen.runtime.notify import Notifier
 from livegen.runtime.supervisor import StartError, Supervisor
@@ -485,6 +486,7 @@ class TestFailures:
         stage.peer.close()
         readings = stage.count(Health)
         stage.until(lambda: stage.count(Health) > readings + 3)
+        stage.until(lambda: stage.count(Warned) == 2)
         assert not stage.supervisor.restarts
 
     def test_what_fails_in_our_own_report_leaves_nothing(self, rig: MakeRig) -> None:
