@@ -185,6 +185,8 @@ def checked(config: Config) -> Config:
         raise ConfigError(f"output_delay_ms: {config.output_delay_ms:g} is not in 0..{MOST_DELAY_MS:g}")
     if not 1 <= config.session_log_mb <= MOST_LOG_MB:
         raise ConfigError(f"session_log_mb: {config.session_log_mb} is not in 1..{MOST_LOG_MB}")
+    if config.session_log == "":
+        raise ConfigError("session_log: '' is no folder; leave it out to record nothing")
     if config.seed < 0:
         raise ConfigError(f"seed: {config.seed} is negative")
     return config

@@ -182,6 +182,7 @@ class TestValues:
             ({"osc_allow": ["tablet"]}, "osc_allow: 'tablet' is neither an address like 192.168.1.20 nor a network"),
             ({"osc_port": -1}, r"osc_port: -1 is not in 0\.\.65535"),
             ({"session_log_mb": 0}, r"session_log_mb: 0 is not in 1\.\.100000"),
+            ({"session_log": ""}, "session_log: '' is no folder; leave it out to record nothing"),
             ({"session_log": True}, "session_log: wants a text in quotes, not True"),
             ({"osc_port": 65536}, r"osc_port: 65536 is not in 0\.\.65535"),
             ({"seed": -1}, "seed: -1 is negative"),
