@@ -38,7 +38,8 @@ class Harmonizer:
     def ended(self, pitch: int) -> tuple[int, ...]:
         """The player's note has ended: the pitches that end with it."""
         added = self._added.pop(pitch, ())
-        self._held.subtract(added)
+        for other in added:
+            self._held[other] -= 1
         return tuple(other for other in added if not self._held[other])
 
     def clear(self) -> None:

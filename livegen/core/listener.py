@@ -129,7 +129,8 @@ class Listener:
         for key in keys:
             if self._down.pop(key, False):
                 self._let_go(key, now_ns)
-        return [Off(now_ns, pitch, transport.phase(now_ns)) for _, pitch in keys]
+        phase = transport.phase(now_ns) if keys else 0
+        return [Off(now_ns, pitch, phase) for _, pitch in keys]
 
     def _let_go(self, key: tuple[int, int], now_ns: int) -> None:
         """A key has come up."""
