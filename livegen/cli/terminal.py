@@ -18,8 +18,12 @@ def warn(text: str) -> None:
 
 
 def _write(text: str, stream: TextIO) -> None:
+    encoding = stream.encoding or "utf-8"
     try:
-        print(text, file=stream, flush=True)
+        # A port may have a name that the terminal has no letters for.
+        print(text.encode(encoding, "backslashreplace").decode(encoding), file=stream, flush=True)
+    except BlockingIOError:
+        return  # it takes no more just now
     except OSError:
         # The terminal was closed, or the pipe's reader has ended. What is left in the buffer must not fail at the end either.
         with open(os.devnull, "wb") as nowhere:

@@ -40,6 +40,15 @@ ACQUITTED_NS = 60_000_000_000
 BURST, A_SECOND = 200, 1000
 """Played-through messages that may be copies, whatever the evidence: at once, and then a second, as on a MIDI cable."""
 
+_STAMPED_NS = 1_000_000
+"""So much before it was sent, by the times that both carry, a copy may seem to have come: we send what is due at its time."""
+
+MOST_ALIKE = 32
+"""Messages of one key that are kept: of a crowd of the same, the latest say enough."""
+
+MOST_TAKEN = 1024
+"""Keys whose last copy is remembered before those that are out of date are forgotten."""
+
 Key = tuple[str | int | bytes, ...]
 """What of a message an echo keeps: all but channel and velocity."""
 
@@ -114,7 +123,11 @@ class EchoGuard:
             self._forget(now_ns)
             item = _Sent(now_ns, message, agent)
             self._sent.append(item)
-            self._by_key[_key(message)].append(item)
+            alike = self._by_key[_key(message)]
+            if len(alike) == MOST_ALIKE:
+                # It speaks neither for a loop nor against one.
+                alike.popleft().returned = True
+            alike.append(item)
 
     def takes(self, message: NoteOn | NoteOff | Control | Other, now_ns: int, *, thru: bool, vital: bool = False) -> bool:
         """Whether an incoming message is a copy of ours, and not the player's.
@@ -137,14 +150,22 @@ class EchoGuard:
             self._contradict(key, now_ns)
         elif self._count(copied, message, key, now_ns) or self._passes_twice(copied, message, now_ns):
             if not copied.agent:
-                self._taken[key] = now_ns, _line_name(copied)
+                self._take(key, copied, now_ns)
             return True
         return bool(candidates) and thru and not vital and not self._allow(now_ns)
+
+    def _take(self, key: Key, copied: _Sent, now_ns: int) -> None:
+        if len(self._taken) >= MOST_TAKEN:
+            self._taken = {other: taken for other, taken in self._taken.items() if now_ns - taken[0] <= WINDOW_NS + EVEN_NS}
+        self._taken[key] = now_ns, _line_name(copied)
 
     def _match(self, candidates: Iterable[_Sent], message: Message, now_ns: int) -> _Sent | None:
         """What it is most likely a copy of: what fits a loop, best if it has not come back yet, or the latest that has not."""
         best, best_rank = None, (False, False, 0)
         for item in candidates:
+            if item.time_ns > now_ns + _STAMPED_NS:
+                # What came before it was sent has waited for us, and is no copy of it.
+                continue
             line = self._lines[_line_name(item)]
             fits = line.fits(now_ns - item.time_ns, unplayable=_same_channel(item, message))
             rank = (fits, not item.returned, item.time_ns)
@@ -209,10 +230,11 @@ class EchoGuard:
         while self._sent and now_ns - self._sent[0].time_ns > WINDOW_NS:
             item = self._sent.popleft()
             key = _key(item.message)
-            known = self._by_key[key]
-            known.popleft()
-            if not known:
-                del self._by_key[key]
+            known = self._by_key.get(key)
+            if known and known[0] is item:
+                known.popleft()
+                if not known:
+                    del self._by_key[key]
             if not item.returned and not isinstance(item.message, NoteOff):
                 self._lines[_line_name(item)].weaken()
 

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from livegen.core.director import HALF_BEAT, PLANNING_NS, Stint
 from livegen.core.events import PULSES_PER_BEAT, Tick
 from livegen.core.parameters import Settings
-from livegen.core.plans import Plan, PlanRequest, Sampling, check_plan
+from livegen.core.plans import Plan, PlanRequest, Sampling, check_form, check_plan
 from livegen.core.transport import Transport, grid_at_or_after
 
 RESERVE_NS = 4_000_000
@@ -91,6 +91,7 @@ class Planner:
         Raises:
             InputError: it cannot be played, or is not for the window that was asked for. The request stays open.
         """
+        check_form(plan)
         request = self._open.get(plan.plan_id)
         if request is None:
             return False

@@ -39,12 +39,12 @@ class AllowedHosts:
 
 
 def _is_ours(host: str) -> bool:
-    """Whether an address is one of this machine's: only those can be listened on."""
-    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
-        try:
+    """Whether an address is one of this machine's: only those can be listened on, unless the system was told otherwise."""
+    try:
+        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
             probe.bind((host, 0))
-        except OSError:
-            return False
+    except OSError:
+        return False
     return True
 
 

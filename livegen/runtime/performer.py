@@ -303,7 +303,8 @@ class Performer:
     def _receive_message(self, message: Any, time_ns: int) -> None:
         match message:
             case Plan(plan_id):
-                if (asked_ns := self._asked_ns.pop(plan_id, None)) is not None:
+                # What a broken brain calls a number may be anything; the engine refuses it.
+                if isinstance(plan_id, int) and (asked_ns := self._asked_ns.pop(plan_id, None)) is not None:
                     self._plan_time.add(time_ns - asked_ns)
                     self._engine.plans_take(self._plan_time.fitting_ns())
                 self._engine.receive(message, self._now_ns())
@@ -474,7 +475,8 @@ class Performer:
         for kind, before, now in zip(("in", "out"), self._ports_told or ("", ""), names, strict=True):
             if before and not now:
                 self._supervisor.post(Warned(f"MIDI {kind} has gone ({before}); it is looked for once a second"))
-        if self._ports_told is None or (all(names) and names != self._ports_told):
+        opened = any(now and now != before for before, now in zip(self._ports_told or ("", ""), names, strict=True))
+        if opened or self._ports_told is None:
             beat_zero_ns, advance_ns = self._engine.transport.ns_at(0), self._engine.advance_ns
             self._supervisor.post(PortsOpen(*names, beat_zero_ns, advance_ns))
         self._ports_told = names

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
 
-from livegen.core.errors import InputError
+from livegen.core.errors import ConfigError, InputError
 from livegen.core.session_lines import MOST_LINE_BYTES, Line, LineReader
 from livegen.runtime.config import Config
 
@@ -55,11 +55,18 @@ class LogPlace:
 
 
 def place_of(config: Config, date_time: str) -> LogPlace | None:
-    """Where a run's logs go that begins at that time, or None where nothing is recorded."""
+    """Where a run's logs go that begins at that time, or None where nothing is recorded.
+
+    Raises:
+        ConfigError: the folder is that of a user who is not there.
+    """
     if config.session_log is None:
         return None
     # Absolute, since the processes need not agree on where they are.
-    folder = Path(config.session_log).expanduser().absolute()
+    try:
+        folder = Path(config.session_log).expanduser().absolute()
+    except RuntimeError as error:
+        raise ConfigError(f"session_log: {config.session_log!r}: {error}") from error
     return LogPlace(str(folder), f"livegen-{date_time}", config.session_log_mb * 1_000_000)
 
 

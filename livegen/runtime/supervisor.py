@@ -13,7 +13,7 @@ import tempfile
 from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from multiprocessing.connection import Connection, Pipe, wait
 from multiprocessing.context import SpawnProcess
 from pathlib import Path
@@ -55,6 +55,8 @@ RELEASE_NS = 500_000_000
 
 FIRST_PAUSE_S = 0.05
 LONGEST_PAUSE_S = 2.0
+MOST_YOUNG_DEATHS = 8
+"""From there on the pause is the longest."""
 STOP_S = 2.0
 END_S = 0.5
 """What brain and desk, which SIGTERM ends at once, get before they are killed."""
@@ -91,13 +93,6 @@ class _Child:
     young_deaths: int = 0
     due_ns: int | None = None
     """When to start it again; None while it runs."""
-
-
-@dataclass(slots=True)
-class _Ready:
-    """What has been heard of each process since the start."""
-
-    waiting: set[str] = field(default_factory=set)
 
 
 class Supervisor:
@@ -143,6 +138,9 @@ class Supervisor:
         self._address = rf"\\.\pipe\{self._folder.name}" if os.name == "nt" else str(self._folder / "performer")
         self._shared = SharedState.create()
         self._orphans_due_ns: int | None = None
+        self._rescue_failure = ""
+        """What was said last of why notes cannot be ended."""
+        self._looked_ns = self._awake_since_ns = self._clock.now_ns()
         self._link_refused = False
         """It has been said that there can be no session."""
         self._rescue = Rescue(config if backend is None else replace(config, output=None), self._clock)
@@ -161,14 +159,14 @@ class Supervisor:
         if self._wants_link and (reason := ableton_link.missing()) is not None:
             self.stop()
             raise StartError(reason)
-        ready = _Ready({"performer", "brain"} | ({"desk"} if self._config.osc_port else set()))
+        waiting = {"performer", "brain"} | ({"desk"} if self._config.osc_port else set())
         try:
             self._take_name()
             for role in ("brain", "performer", "desk"):
-                if role in ready.waiting:
+                if role in waiting:
                     self._children[role] = self._spawn(role)
-            while ready.waiting and not self._stopping:
-                self._await_start(ready, started_ns + round(within_s * 1e9))
+            while waiting and not self._stopping:
+                self._await_start(waiting, started_ns + round(within_s * 1e9))
             self._open_rescue()
             self._start_or_end_link()
         except BaseException:
@@ -178,19 +176,20 @@ class Supervisor:
         self._notifier.ready("playing")
         return (self._clock.now_ns() - started_ns) / 1e9
 
-    def _await_start(self, ready: _Ready, until_ns: int) -> None:
+    def _await_start(self, waiting: set[str], until_ns: int) -> None:
+        """Hear those who have not said yet that they are ready; who does is no longer in `waiting`."""
         if self._clock.now_ns() > until_ns:
-            raise StartError(f"not ready in time: still waiting for {', '.join(sorted(ready.waiting))}")
+            raise StartError(f"not ready in time: still waiting for {', '.join(sorted(waiting))}")
         for child, message in self._incoming(LOOK_S):
             match message:
                 case StartFailed(reason):
                     raise StartError(reason)
                 case PortsOpen():
-                    ready.waiting.discard("performer")
+                    waiting.discard("performer")
                 case GeneratorReady():
-                    ready.waiting.discard("brain")
+                    waiting.discard("brain")
                 case DeskReady():
-                    ready.waiting.discard("desk")
+                    waiting.discard("desk")
                 case None:
                     raise StartError(f"the {child.role} ended while starting, with exit code {child.process.exitcode}")
             self._heard(message)
@@ -208,10 +207,14 @@ class Supervisor:
             elif self._children.get(child.role) is child and not self._stopping:
                 self._lost(child)
         now_ns = self._clock.now_ns()
+        if now_ns - self._looked_ns > HUNG_NS // 2:
+            # We did not run ourselves: all were stopped, as by Ctrl-Z, or slept with the machine. They get time to beat again.
+            self._awake_since_ns = now_ns
+        self._looked_ns = now_ns
         for child in self._children.values():
             beat_ns = self._shared.last_beat_ns(child.role)
             limit_ns = HUNG_NS if beat_ns > child.started_ns else FIRST_BEAT_NS
-            if child.due_ns is None and now_ns - max(beat_ns, child.started_ns) > limit_ns:
+            if child.due_ns is None and now_ns - max(beat_ns, child.started_ns, self._awake_since_ns) > limit_ns:
                 child.process.kill()
             elif child.due_ns is not None and now_ns >= child.due_ns:
                 self._restart(child)
@@ -338,7 +341,8 @@ class Supervisor:
                 # What the musician has set survives the performer.
                 self._settings = settings.items()
                 self._start_or_end_link()
-            case PortsOpen():
+            case PortsOpen(_, midi_out) if midi_out or self._config.output is None:
+                # Who has the port now ends what hangs on it.
                 self._orphans_due_ns = None
             case LogOpened(path):
                 self.session_logs.append(Path(path))
@@ -364,6 +368,7 @@ class Supervisor:
                 child = self._children.pop("ableton")
                 child.process.terminate()
                 child.process.join(END_S)
+                child.process.kill()
                 child.control.close()
 
     def _lost(self, child: _Child) -> None:
@@ -371,7 +376,7 @@ class Supervisor:
         if child.role == "performer":
             self._release_orphans(now_ns)
         young = now_ns - child.started_ns < CALM_NS
-        child.young_deaths = child.young_deaths + 1 if young else 0
+        child.young_deaths = min(MOST_YOUNG_DEATHS, child.young_deaths + 1) if young else 0
         pause_s = min(LONGEST_PAUSE_S, FIRST_PAUSE_S * 2.0**child.young_deaths) if child.young_deaths > 1 else 0.0
         child.due_ns = now_ns + round(pause_s * 1e9)
         child.control.close()
@@ -380,7 +385,13 @@ class Supervisor:
         self._report(Restarted(child.role, child.process.exitcode))
 
     def _restart(self, child: _Child) -> None:
-        fresh = self._spawn(child.role)
+        try:
+            fresh = self._spawn(child.role)
+        except OSError as error:
+            # No memory, or too many processes or files: the others play on.
+            child.due_ns = self._clock.now_ns() + round(LONGEST_PAUSE_S * 1e9)
+            self._report(DeviceError(f"the {child.role} cannot be started again yet: {error}"))
+            return
         fresh.young_deaths = child.young_deaths
         self._children[child.role] = fresh
 
@@ -409,4 +420,6 @@ class Supervisor:
         try:
             self._rescue.release(self._shared.ledger)
         except DeviceError as error:
-            self._report(error)
+            if str(error) != self._rescue_failure:
+                self._rescue_failure = str(error)
+                self._report(error)

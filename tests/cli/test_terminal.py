@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 
@@ -30,3 +31,11 @@ def test_who_no_longer_listens_stops_nothing() -> None:
         process.stdin.close()
         assert process.stderr.read() == "still here\n"
     assert process.returncode == 0
+
+
+def test_what_the_terminal_has_no_letters_for_is_spelt() -> None:
+    program = "from livegen.cli.terminal import tell; tell('MIDI in: Klavier \u266b')"
+    done = subprocess.run(
+        [sys.executable, "-c", program], env={**os.environ, "PYTHONIOENCODING": "latin-1"}, capture_output=True, check=True
+    )
+    assert done.stdout == b"MIDI in: Klavier \\u266b\n"

@@ -125,6 +125,8 @@ class TestAnswers:
         planner = Planner(0)
         ((_, request), *_) = asked(planner, FOREVER, BEAT_NS)
         assert not planner.accept(plan_for(replace(request, plan_id=99)))
+        with pytest.raises(InputError, match="which is no window"):
+            planner.accept(plan_for(replace(request, plan_id=[99])))
 
     def test_after_a_reset_old_numbers_are_stale_and_new_ones_higher(self) -> None:
         planner = Planner(0)

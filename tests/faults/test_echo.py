@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from support.laws import slow_law
 from support.stage import BEAT_NS, PLAYER, Sent, Stage, note_ons, settings_with
 
-from livegen.core.echo import A_SECOND, BURST
+from livegen.core.echo import A_SECOND, BURST, MOST_ALIKE, EchoGuard
 from livegen.core.effects import Panic
 from livegen.core.midi import Control, Message, NoteOff, NoteOn, Other
 from livegen.core.parameters import Settings
@@ -221,6 +221,17 @@ def test_a_keyboard_that_plays_on_two_channels_at_once_keeps_both() -> None:
     assert stage.engine.counters["echoes"] == 0
 
 
+def test_of_a_crowd_of_the_same_few_are_kept() -> None:
+    """One pitch on all channels, thousands a second: each must not be compared with all of the last quarter of a second."""
+    guard = EchoGuard()
+    for number in range(2_000):
+        guard.sent(NoteOn(number % 16, 60, 90), number * 100_000, agent=False)
+    assert max(map(len, guard._by_key.values())) == MOST_ALIKE
+    for number in range(2_000, 4_000):
+        guard.sent(NoteOn(0, number % 128, 90), number * 1_000_000, agent=False)
+    assert sum(map(len, guard._by_key.values())) == len(guard._sent)
+
+
 def test_panic_does_not_circle() -> None:
     loop = Loop(settings_with(mode="listen", thru=True), 40)
     loop.play(Panic())  # type: ignore[arg-type]
@@ -267,6 +278,19 @@ class TestPlayer:
                 stage.release(pitch)
         assert heard > 60
         assert stage.engine.counters["echoes"] == 0
+
+    def test_what_waited_while_we_were_late_is_no_copy_of_what_went_out_since(self) -> None:
+        """We stall, and are given hits of one pad with the times at which they came; each is passed on when we wake."""
+        stage, rng = Stage(settings_with(mode="listen", thru=True)), random.Random(3)
+        came_ns = stage.now_ns
+        stage.clock.advance(1_500 * MS)
+        for _ in range(10):
+            for message in (NoteOn(PLAYER, 60, 90), NoteOff(PLAYER, 60)):
+                came_ns += rng.randint(40, 100) * MS
+                stage.engine.receive(message, came_ns)
+                stage.tick()
+        assert stage.engine.counters["echoes"] == stage.engine.counters["echo_loops"] == 0
+        assert len(note_ons(stage.sent)) == 10
 
     @pytest.mark.parametrize("velocities", [(80,), (72, 81, 77, 90, 69, 84, 79)])
     @pytest.mark.parametrize("period_ms", [75, 110, 180])

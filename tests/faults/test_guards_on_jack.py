@@ -144,7 +144,8 @@ def test_a_flood_of_black_midi_is_heard_or_counted(jack_server: JackServer) -> N
         until(lambda: health("sounding") == 0)
         accounted = health("messages_in") - before + sum(map(health, ("input_coalesced", "input_dropped", "echoes")))
         # What JACK lost on the way in never entered.
-        assert accounted <= offered
+        assert offered / 2 < accounted <= offered
         # How often is not compared: where the machine is busy, JACK reads a period twice.
         heard = {(item.channel, item.data[1]) for item in player.ear.heard if item.is_on}
         assert heard <= struck, "nothing is heard that was not played"
+        assert len(heard) > len(struck) / 2

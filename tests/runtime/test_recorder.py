@@ -19,6 +19,7 @@ from support.logged import beginning_of
 from support.stage import settings_with
 
 from livegen.core.effects import Tap
+from livegen.core.errors import ConfigError
 from livegen.core.session_log import LoggedEngine, Ticked
 from livegen.core.session_replay import Replay
 from livegen.runtime.config import Config
@@ -143,6 +144,8 @@ class TestRecording:
         assert dict(recorder.readings()) == {"session/state": "off", "session/records": 0, "session/dropped": 0}
         assert ear.said == []
         assert place_of(Config(), "2026-03-14-203000") is None
+        with pytest.raises(ConfigError, match="session_log: '~nobody-of-that-name/x'"):
+            place_of(Config(session_log="~nobody-of-that-name/x"), "2026-03-14-203000")
 
     def test_a_close_without_a_start_is_no_harm(self, desk: MakeDesk, tmp_path: Path) -> None:
         """As where a port could not be opened."""

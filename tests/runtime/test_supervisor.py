@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import errno
 import hashlib
 import json
 import multiprocessing
@@ -16,6 +17,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from itertools import pairwise
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -29,6 +31,7 @@ from livegen.devices.ableton_link import LinkSession
 from livegen.devices.clock import MonotonicClock
 from livegen.devices.memory import memory_cable
 from livegen.generators.model_files import bundled_directory
+from livegen.runtime import supervisor
 from livegen.runtime.config import Config
 from livegen.runtime.delays import NOTHING_MEASURED, Delays
 from livegen.runtime.messages import (
@@ -413,6 +416,39 @@ class TestKills:
         assert stage.supervisor.pids()[role] != hung
         stage.accompanied()
         assert stage.supervisor.restarts == {role: 1}
+
+    def test_who_was_stopped_with_all_the_others_is_not_hung(self, rig: MakeRig, monkeypatch: pytest.MonkeyPatch) -> None:
+        """As by Ctrl-Z: the supervisor wakes first, and finds every heartbeat old."""
+        stage = rig(osc_port=0)
+        stage.run(0.5)
+        with monkeypatch.context() as later:
+            later.setattr(stage.supervisor, "_clock", SimpleNamespace(now_ns=lambda: NOW_NS() + 5_000_000_000))
+            stage.supervisor.look(0.0)
+        stage.run(0.5)
+        assert not stage.supervisor.restarts
+
+    def test_who_dies_young_for_ever_is_started_again_for_ever(self, rig: MakeRig) -> None:
+        stage = rig(osc_port=0)
+        stage.supervisor._children["brain"].young_deaths = 5_000
+        os.kill(stage.supervisor.pids()["brain"], signal.SIGKILL)
+        stage.until(lambda: stage.supervisor.restarts["brain"])
+        stage.until(lambda: stage.count(GeneratorReady) == 2)
+
+    def test_who_cannot_be_started_again_yet_leaves_the_others_alone(
+        self, rig: MakeRig, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        stage = rig(osc_port=0)
+        performer = stage.supervisor.pids()["performer"]
+
+        def refuse() -> None:
+            raise OSError(errno.EMFILE, os.strerror(errno.EMFILE))
+
+        with monkeypatch.context() as full:
+            full.setattr(supervisor, "Pipe", refuse)
+            os.kill(stage.supervisor.pids()["brain"], signal.SIGKILL)
+            stage.until(lambda: any("cannot be started again yet" in str(message) for message in stage.said))
+        stage.until(lambda: stage.count(GeneratorReady) == 2)
+        assert stage.supervisor.pids()["performer"] == performer
 
     def test_while_a_process_is_away_the_service_manager_hears_no_sign_of_life(self, rig: MakeRig, tmp_path: Path) -> None:
         with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as manager:
