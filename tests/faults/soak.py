@@ -1,8 +1,8 @@
 """A long evening: `python -m tests.faults.soak [--hours H] [--seed S]` or `python -m tests.faults.soak --jack [--minutes M]`.
 
 Either a whole performer in virtual time, with a player, a brain that is in time, and nothing that fails; or a real daemon on a
-JACK server, which accompanies a real player. A table says of each process how much memory it held after the warm-up (a tenth of
-the time) and at the end, the slope of the line through all samples between, and the fewest and most threads and descriptors.
+JACK server, which accompanies a real player. A table says of each process how much memory it held after the warm-up and at the
+end, the slope of the line through all samples between, and the fewest and most threads and descriptors.
 Exit code 1 if memory grows by more than it may in an hour, if threads or descriptors change, or if a note hangs at the end.
 """
 
@@ -36,7 +36,7 @@ SAMPLES = 240
 """Of a soak, at equal distances."""
 
 WARM = 0.1
-"""The share of the time before the first sample that counts: what is kept of the past has its full size then."""
+"""The share of virtual time before the first sample that counts: what is kept of the past has its full size then."""
 
 PLANS_TAKE_MS = 30
 SETTINGS = (("mode", "accompany"), ("clock/send", True))
@@ -152,16 +152,16 @@ def simulated(hours: float, seed: int, most_mb: float) -> int:
     return judge([process], most_mb)
 
 
-def on_jack(minutes: float, most_mb: float) -> int:
-    """Real minutes; the exit code."""
+def on_jack(minutes: float, warm_minutes: float, most_mb: float) -> int:
+    """Real minutes, after others in which the lists of free objects and all else that is bounded fill up; the exit code."""
     with own_server("soak"), closing(Peers(own=True)) as peers:
-        with closing(Stage("--in", Peers.keyboard, "--out", Peers.instrument)) as stage:
+        with closing(Stage("--in", Peers.keyboard, "--out", Peers.instrument, "--bpm", "240")) as stage:
             stage.switch_on("clock/send")
             assert wait_until(lambda: len(stage.pids()) == len(ROLES), PATIENCE_S)
             processes = [Process(role, stage.pids()[role]) for role in ROLES]
-            began_s, seconds = time.monotonic(), minutes * 60
+            began_s = time.monotonic() + warm_minutes * 60
             for place in range(SAMPLES + 1):
-                due_s = began_s + seconds * (WARM + (1 - WARM) * place / SAMPLES)
+                due_s = began_s + minutes * 60 * place / SAMPLES
                 time.sleep(max(0.0, due_s - time.monotonic()))
                 for process in processes:
                     process.sample((time.monotonic() - began_s) / 3600)
@@ -178,10 +178,11 @@ def main() -> int:
     parser.add_argument("--seed", type=int, default=0, help="of the simulated player (default: 0)")
     parser.add_argument("--jack", action="store_true", help="a real daemon instead, in real time")
     parser.add_argument("--minutes", type=float, default=10.0, help="of real time (default: 10)")
+    parser.add_argument("--warm-minutes", type=float, default=10.0, help="of real time before memory is sampled (default: 10)")
     parser.add_argument("--mb-per-hour", type=float, default=1.0, help="how much memory may grow (default: 1)")
     options = parser.parse_args()
     if options.jack:
-        return on_jack(options.minutes, options.mb_per_hour)
+        return on_jack(options.minutes, options.warm_minutes, options.mb_per_hour)
     return simulated(options.hours, options.seed, options.mb_per_hour)
 
 

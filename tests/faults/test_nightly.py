@@ -59,4 +59,4 @@ def test_a_simulated_evening_holds_no_more_threads_or_descriptors() -> None:
 @pytest.mark.processes
 @pytest.mark.timeout(600)
 def test_a_daemon_that_plays_for_a_while_holds_no_more_threads_or_descriptors() -> None:
-    assert "steady" in run("soak", "--jack", "--minutes", "0.5", "--mb-per-hour", "10000")
+    assert "steady" in run("soak", "--jack", "--minutes", "0.4", "--warm-minutes", "0.1", "--mb-per-hour", "10000")
