@@ -372,7 +372,7 @@ class Engine:
         if not isinstance(message, Control):
             return False
         if message.control in SILENCING:
-            return any(channel == message.channel for channel, _ in self.ledger.sounding(Owner.THRU))
+            return bool(self.ledger.on_channel(Owner.THRU, message.channel))
         lifts = message.control == RESET_CONTROLLERS or (message.control == SUSTAIN and message.value < 64)
         return lifts and message.channel in self._pedals_thru
 
@@ -542,8 +542,12 @@ class Engine:
         """End what one owner holds, on one channel or on all."""
         if owner is Owner.GENERATED:
             self._harmonizer.clear()
-        for channel, pitch in list(self.ledger.sounding(owner)):
-            if only_channel in {None, channel} and self.ledger.remove(owner, channel, pitch):
+        if only_channel is None:
+            held = list(self.ledger.sounding(owner))
+        else:
+            held = [(only_channel, pitch) for pitch in self.ledger.on_channel(owner, only_channel)]
+        for channel, pitch in held:
+            if self.ledger.remove(owner, channel, pitch):
                 self._send(NoteOff(channel, pitch), now_ns)
 
     def _end_overlong(self, now_ns: int) -> None:

@@ -63,6 +63,11 @@ class Ledger:
         """Whether this owner holds the pitch."""
         return bool(self._counts[owner, channel, pitch])
 
+    def on_channel(self, owner: Owner, channel: int) -> list[int]:
+        """The pitches that an owner holds on one channel, ascending."""
+        pitches: list[int] = self._counts[owner, channel].nonzero()[0].tolist()
+        return pitches
+
     def sounding(self, owner: Owner | None = None) -> Iterator[tuple[int, int]]:
         """Channel and pitch of everything held, by one owner or by any, ascending."""
         held = np.bitwise_or.reduce(self._counts) if owner is None else self._counts[owner] > 0

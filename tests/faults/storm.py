@@ -34,8 +34,8 @@ from livegen.desk.endpoint import Endpoint, Reply
 from livegen.desk.osc_codec import Argument, decode, encode
 
 HOST = ("127.0.0.1", 9)
-STEP_NS = 50_000
-"""Time that passes between two messages, on a clock of our own."""
+STEP_NS, MIDI_STEP_NS = 50_000, 500_000
+"""Time that passes between two messages, on a clock of our own: 20,000 packets a second, and the flood of MIDI of row 9."""
 WARM = 5_000
 """Messages before memory is measured for the first time: tables that are bounded fill up."""
 MOST_GROWTH_MB = 8.0
@@ -146,7 +146,9 @@ def midi_message(random_: random.Random) -> bytes:
             return bytes((random_.randrange(0x80, 0xF0), random_.randrange(130), random_.randrange(130)))
 
 
-def storm(name: str, count: int, make: Callable[[], bytes], take: Callable[[bytes, int], None]) -> Outcome:
+def storm(
+    name: str, count: int, make: Callable[[], bytes], take: Callable[[bytes, int], None], step_ns: int = STEP_NS
+) -> Outcome:
     """`take` is given message after message with its time, and should raise nothing."""
     outcome, before_mb = Outcome(name, took_us=np.zeros(count, dtype=np.float32)), 0.0
     # As in the daemon: what is there when it begins is never looked through again.
@@ -158,7 +160,7 @@ def storm(name: str, count: int, make: Callable[[], bytes], take: Callable[[byte
         data = make()
         began_ns = time.thread_time_ns()
         try:
-            take(data, number * STEP_NS)
+            take(data, number * step_ns)
         except Exception as error:  # noqa: BLE001 - what escapes is what is looked for
             outcome.escaped[f"{type(error).__name__}: {error}"[:120]] += 1
         outcome.took_us[number] = took_us = (time.thread_time_ns() - began_ns) / 1e3
@@ -199,9 +201,9 @@ def storm_midi(count: int, seed: int) -> Outcome:
         engine.receive(message, now_ns)
         engine.tick(now_ns)
 
-    outcome = storm("MIDI", count, lambda: midi_message(random_), take)
+    outcome = storm("MIDI", count, lambda: midi_message(random_), take, MIDI_STEP_NS)
     outcome.asked = "every note has ended"
-    engine.close(count * STEP_NS)
+    engine.close(count * MIDI_STEP_NS)
     outcome.answered = not list(engine.ledger.sounding())
     return outcome
 
