@@ -58,6 +58,14 @@ def test_what_sounds_can_be_ended_while_it_is_listed() -> None:
     assert [ledger.remove(Owner.GENERATED, *key) for key in ledger.sounding()] == [True] * 3
 
 
+def test_one_channel_is_what_all_have_on_it() -> None:
+    ledger = Ledger()
+    for owner, channel, pitch in ((Owner.THRU, 3, 60), (Owner.THRU, 3, 40), (Owner.THRU, 4, 50), (Owner.GENERATED, 3, 70)):
+        ledger.add(owner, channel, pitch)
+    assert ledger.on_channel(Owner.THRU, 3) == [40, 60]
+    assert ledger.on_channel(Owner.THRU, 5) == []
+
+
 def test_a_count_never_wraps_around() -> None:
     ledger = Ledger()
     for _ in range(300):
