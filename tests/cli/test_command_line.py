@@ -454,7 +454,11 @@ class TestStartOfRun:
         ours, its = os.openpty()
         words = [sys.executable, "-m", "livegen", "run", "--model", "scripted", "--backend", "none", "--osc-port", "0"]
         # A session of its own whose terminal this is: opening one makes it so.
-        lead = f"import os, sys; os.setsid(); os.open({os.ttyname(its)!r}, os.O_RDWR); os.execv(sys.argv[1], sys.argv[1:])"
+        # What started the tests may have told them to stay, as nohup does.
+        lead = (
+            "import os, signal, sys; signal.signal(signal.SIGHUP, signal.SIG_DFL); os.setsid(); "
+            f"os.open({os.ttyname(its)!r}, os.O_RDWR); os.execv(sys.argv[1], sys.argv[1:])"
+        )
         command = [sys.executable, "-c", lead, *words, "--log", str(tmp_path)]
         with subprocess.Popen(command, stdin=its, stdout=its, stderr=its) as process:
             os.close(its)
@@ -463,7 +467,10 @@ class TestStartOfRun:
                 assert select.select([ours], [], [], LIMIT_S)[0], said.decode()
                 said += os.read(ours, 4096)
             os.close(ours)
-            process.wait(LIMIT_S)
+            try:
+                process.wait(LIMIT_S)
+            finally:
+                process.kill()
         assert process.returncode == 0
         (log,) = tmp_path.glob("*.livegen")
         done = subprocess.run([sys.executable, "-m", "livegen", "replay", str(log)], capture_output=True, text=True, check=True)
