@@ -178,7 +178,7 @@ def main() -> int:
     parser.add_argument("--seed", type=int, default=0, help="of the simulated player (default: 0)")
     parser.add_argument("--jack", action="store_true", help="a real daemon instead, in real time")
     parser.add_argument("--minutes", type=float, default=10.0, help="of real time (default: 10)")
-    parser.add_argument("--warm-minutes", type=float, default=10.0, help="of real time before memory is sampled (default: 10)")
+    parser.add_argument("--warm-minutes", type=float, default=14.0, help="of real time before memory is sampled (default: 14)")
     parser.add_argument("--mb-per-hour", type=float, default=1.0, help="how much memory may grow (default: 1)")
     options = parser.parse_args()
     if options.jack:
