@@ -22,7 +22,7 @@ import numpy as np
 from livegen.core.effects import Ask
 from livegen.generators.markov import MarkovGenerator
 from livegen.runtime.link import Arrived
-from livegen.runtime.messages import Change, Stop
+from livegen.runtime.messages import Change
 
 from .concert import Peers, Stage, own_server, wait_until
 from .kills import PATIENCE_S, ROLES, print_line
@@ -30,7 +30,7 @@ from .people import BrainLink, random_plan
 from .players import Player
 from .storm import resident_mb
 from .timeline import MILLISECOND, SECOND
-from .world import RIGHT, _stand_ins, _World
+from .world import RIGHT, _World
 
 SAMPLES = 240
 """Of a soak, at equal distances."""
@@ -124,13 +124,7 @@ class _Evening(_World):
         for place in range(SAMPLES + 1):
             hours = self._hours * (WARM + (1 - WARM) * place / SAMPLES)
             timeline.after(round(hours * 3600 * SECOND) - SECOND, lambda hours=hours: self._sample(hours))
-        timeline.at(self._end_ns, lambda: inbox.put(Stop()))
-        with _stand_ins(self._clock, self.rules, self._parts, self._fallback()):
-            self._performer.start()
-            self._performer.run()
-            self._performer.close()
-        self._system.settle()
-        self.rules.ended()
+        self._play()
 
 
 def simulated(hours: float, seed: int, most_mb: float) -> int:

@@ -162,7 +162,11 @@ class _World:
         timeline.after(climate.randrange(20) * SECOND, brain.call)
         timeline.after(SECOND, self._count)
         timeline.at(self._end_ns - _HEALTHY_NS, self._heal)
-        timeline.at(self._end_ns, lambda: inbox.put(Stop()))
+        self._play()
+
+    def _play(self) -> None:
+        """Let the performer play among those who have begun, until the end; then all must be still."""
+        self._timeline.at(self._end_ns, lambda: self._inbox.put(Stop()))
         with _stand_ins(self._clock, self.rules, self._parts, self._fallback()):
             self._performer.start()
             self._performer.run()

@@ -38,8 +38,13 @@ def test_two_names_do_not_disturb_each_other(tmp_path: Path) -> None:
     locks = [NameLock(name, tmp_path) for name in ("livegen", "second set")]
     for lock in locks:
         lock.take()
-    for lock in locks:
-        lock.release()
+    for name in ("livegen", "second set"):
+        with pytest.raises(DeviceError):
+            NameLock(name, tmp_path).take()
+    locks[0].release()
+    with pytest.raises(DeviceError):
+        NameLock("second set", tmp_path).take()
+    locks[1].release()
 
 
 def test_a_killed_holder_is_named_as_long_as_it_lives_and_no_longer(tmp_path: Path) -> None:
