@@ -85,9 +85,9 @@ def config_of(options: argparse.Namespace) -> Config:
     config = read_config(options.config) if options.config else Config()
     names = ["name", "backend", "input", "output", "output_delay_ms", "model", "provider", "seed"]
     names += ["osc_host", "osc_port", "osc_allow", "session_log"]
-    if options.osc_allow is not None:
-        options.osc_allow = tuple(options.osc_allow)
     given = {name: getattr(options, name) for name in names if getattr(options, name) is not None}
+    if "osc_allow" in given:
+        given["osc_allow"] = tuple(given["osc_allow"])
     return checked(replace(config, **given, parameters={**config.parameters, **parameters_of(options)}))
 
 
