@@ -6,8 +6,10 @@ A client is used, closed and deleted here only while its server is known to live
 from __future__ import annotations
 
 import ctypes
+import gc
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any, Final
 
 from livegen.core.errors import DeviceError, InputError
@@ -22,6 +24,10 @@ DRIVER_ERRORS: Final = (OSError, RuntimeError, ValueError)
 _SETTLE_S: Final = 0.01
 _JACK_BURST_BYTES: Final = 1536  # 800 notes at once always arrived, 1100 lost some at receivers that run Python
 _OTHER_BURST_BYTES: Final = 768  # half of the 500 events that an ALSA client's pool holds
+
+
+_jack_inputs: Final[set[DriverInput]] = set()
+"""Those of this process that are open; of the thread that opens and closes."""
 
 
 class Life:
@@ -74,6 +80,11 @@ class DriverInput:
         self._name = name
         self._delivery = delivery
         self._life = life
+        # The driver's thread waits for the GIL with a pointer to a pair that the client refers to, our callback and its data.
+        # python-rtmidi frees it when a callback is cancelled or a port closed, and it may be a stranger's pair by then.
+        self._pinned = gc.get_referents(client)
+        if life.watch is not None:
+            _jack_inputs.add(self)
 
     @property
     def name(self) -> str:
@@ -95,9 +106,27 @@ class DriverInput:
         client, self._client = self._client, None
         if client is None:
             return
+        _jack_inputs.discard(self)
         self._delivery.cancel()
-        client.cancel_callback()
+        if self._life.watch is None:
+            client.cancel_callback()
         dispose(client, self._life.watch)
+        self._pinned.clear()
+
+    def hush(self) -> None:
+        """Let the driver keep what arrives until `resume`, so that its thread doesn't wait for the GIL; at rest only.
+
+        A JACK server that waits for its clients (`-S`) waits for such a thread too, while we hold the GIL and wait for that
+        server: to open or close a port beside a busy input would take seconds.
+        """
+        self._client.cancel_callback()
+
+    def resume(self) -> None:
+        """Deliver on this thread what was kept, and let the driver's thread go on; at rest only, or a message stays behind."""
+        while (event := self._client.get_message()) is not None:
+            self._delivery.deliver(bytes(event[0]))
+        listen(self._client, self._delivery)
+        self._pinned = gc.get_referents(self._client)
 
 
 class DriverOutput:
@@ -169,13 +198,60 @@ class DriverOutput:
             raise DeviceError(f"the MIDI output {self._name!r} refuses to send: {error}") from error
 
 
+def listen(client: Any, delivery: Delivery) -> None:
+    """Let the driver's thread deliver what a MidiIn receives."""
+    client.set_callback(lambda event, _: delivery.deliver(bytes(event[0])))
+
+
+@contextmanager
+def at_rest(watch: JackWatch | None) -> Iterator[None]:
+    """Open or delete JACK clients between two cycles, while what our inputs receive waits; for other systems, do it at once.
+
+    Raises:
+        DeviceError: no cycle begins, since the server is dead or frozen.
+    """
+    if watch is None:
+        yield
+        return
+    if not watch.rest():
+        raise DeviceError("the JACK server does not move: it has gone or is frozen; restart it if it stays so")
+    inputs = tuple(_jack_inputs)
+    for port in inputs:
+        port.hush()
+    try:
+        yield
+    finally:
+        watch.rest()
+        for port in inputs:
+            port.resume()
+
+
 def dispose(client: Any, watch: JackWatch | None) -> None:
-    """Delete a client (5 ms, with the GIL held), or abandon it when its JACK server is dead or frozen. Blocks 10 ms more."""
-    # First let pass what deleting would race with: a callback that waits for the GIL, which deleting holds while it joins that
-    # callback's thread; and libjack's notifications of earlier changes, which walk the list of ports that deleting changes.
-    time.sleep(_SETTLE_S)
-    if watch is None or watch.confirm():
-        client.delete()
-    else:
+    """Delete a client (5 ms, with the GIL held), or abandon it when its JACK server is dead or frozen.
+
+    Blocks 10 ms more, and on JACK for three cycles.
+    """
+    try:
+        with at_rest(watch):
+            _delete(client, watch)
+    except DeviceError:
         # Deleting would take 1 s, or crash once libjack has cleaned up: a reference that is never given back prevents it.
         ctypes.pythonapi.Py_IncRef(ctypes.py_object(client))
+
+
+def _delete(client: Any, watch: JackWatch | None) -> None:
+    """Delete a client at rest.
+
+    Raises:
+        DeviceError: its server has died or frozen meanwhile.
+    """
+    if watch is not None:
+        # Deleting cancels the client's thread wherever it is, be it inside malloc or where it waits for the GIL: then the heap
+        # is spoilt, or the GIL is never free again. Without a port that thread has nothing to do.
+        client.close_port()
+    # Let pass what deleting would race with: a callback that waits for the GIL, which deleting holds while it joins that
+    # callback's thread; and libjack's notifications of earlier changes, which walk the list of ports that deleting changes.
+    time.sleep(_SETTLE_S)
+    if watch is not None and not watch.rest():
+        raise DeviceError("the JACK server has gone while a port was closed")
+    client.delete()

@@ -109,6 +109,16 @@ class JackWatch:
             time.sleep(0.001)
         return False
 
+    def rest(self) -> bool:
+        """Wait until midway between two cycles, when the clients' threads have done what the last one asked of them.
+
+        At most 0.5 s and half a period. False when no cycle begins or the server died.
+        """
+        if not self.confirm():
+            return False
+        time.sleep(self.period_s / 2)
+        return not self.dead
+
     @property
     def patience_ms(self) -> int:
         """How long a send may wait for a cycle, in ms: three periods, within 50..250."""

@@ -3,8 +3,9 @@
 What python-rtmidi 1.5.8 does, as measured: it holds the GIL while it opens, sends, closes and deletes, so no thread of ours can
 end a call that hangs; therefore each such call is made only when the server is known to live (`jack_watch`). Deleting an output
 of a dead JACK server takes 1000 ms, and deleting any client after libjack has cleaned up a dead server is a use after free;
-such clients are abandoned instead. On JACK the ports are listed by `jack_watch`'s client, since each client costs time:
-43 ms to open, and seconds for the server to bury when we are killed.
+such clients are abandoned instead. It frees callbacks that still wait for the GIL, and libjack cancels a client's thread
+wherever it is, so clients are opened and deleted only between two cycles (`driver_ports`). On JACK the ports are listed by
+`jack_watch`'s client, since each client costs time: 43 ms to open, and seconds for the server to bury when we are killed.
 """
 
 from __future__ import annotations
@@ -19,7 +20,16 @@ from livegen.core.errors import DeviceError, InputError
 from livegen.devices import jack_watch
 from livegen.devices.clock import Clock, MonotonicClock
 from livegen.devices.delivery import Delivery
-from livegen.devices.driver_ports import DRIVER_ERRORS, DriverInput, DriverOutput, Life, ListingClients, dispose
+from livegen.devices.driver_ports import (
+    DRIVER_ERRORS,
+    DriverInput,
+    DriverOutput,
+    Life,
+    ListingClients,
+    at_rest,
+    dispose,
+    listen,
+)
 from livegen.devices.jack_watch import JackWatch
 from livegen.devices.ports import INPUT_NAME, OUTPUT_NAME, OnError, OnMessage, match_port
 
@@ -110,18 +120,14 @@ class RtMidiBackend:
     def open_input(self, pattern: str | None, on_message: OnMessage, on_error: OnError) -> DriverInput:
         """See `Backend.open_input`. Blocks for 10 to 50 ms with the GIL held."""
         listing = self._started()
-        client = self._new_client("MidiIn")
-        client.ignore_types(False, False, False)
         delivery = Delivery(on_message, on_error, self._clock)
-        client.set_callback(lambda event, _: delivery.deliver(bytes(event[0])))
-        target = self._open(client, pattern, self._in_name, "input")
+        client, target = self._opened("MidiIn", pattern, self._in_name, delivery)
         return DriverInput(client, target or self._in_name, delivery, Life(self._watch, listing.list_inputs, target))
 
     def open_output(self, pattern: str | None) -> DriverOutput:
         """See `Backend.open_output`. Blocks for 10 to 50 ms with the GIL held."""
         listing = self._started()
-        client = self._new_client("MidiOut")
-        target = self._open(client, pattern, self._out_name, "output")
+        client, target = self._opened("MidiOut", pattern, self._out_name)
         return DriverOutput(client, target or self._out_name, Life(self._watch, listing.list_outputs, target))
 
     def close(self) -> None:
@@ -180,11 +186,32 @@ class RtMidiBackend:
         except DRIVER_ERRORS as error:
             raise DeviceError(f"{_REMEDIES[api]} ({error})") from error
 
+    def _opened(
+        self, kind: str, pattern: str | None, own_name: str, delivery: Delivery | None = None
+    ) -> tuple[Any, str | None]:
+        """A MidiOut, or a MidiIn that delivers, and the name of the port it is connected to, None for a virtual one.
+
+        Raises:
+            DeviceError: nothing matches, or the MIDI system refuses or stands still; the client is freed.
+        """
+        client = None
+        try:
+            with at_rest(self._watch):
+                client = self._new_client(kind)
+                if delivery is not None:
+                    client.ignore_types(False, False, False)
+                    listen(client, delivery)
+                return client, self._open(client, pattern, own_name, "output" if delivery is None else "input")
+        except DeviceError:
+            if client is not None:
+                dispose(client, self._watch)
+            raise
+
     def _open(self, client: Any, pattern: str | None, own_name: str, kind: str) -> str | None:
         """Open our virtual port, or connect to one that exists, whose name is returned.
 
         Raises:
-            DeviceError: nothing matches, or the MIDI system refuses; the client is freed.
+            DeviceError: nothing matches, or the MIDI system refuses.
         """
         try:
             if pattern is None and self._api != "winmm":
@@ -194,11 +221,7 @@ class RtMidiBackend:
             target = _loopback_port(names, own_name, kind) if pattern is None else match_port(pattern, names, kind)
             client.open_port(names.index(target), own_name)
         except DRIVER_ERRORS as error:
-            dispose(client, self._watch)
             raise DeviceError(f"cannot open the MIDI {kind} {pattern or own_name!r}: {error}") from error
-        except DeviceError:
-            dispose(client, self._watch)
-            raise
         return target
 
 

@@ -104,7 +104,6 @@ class Peers:
         self.synth = Synth()
         self._backend = RtMidiBackend("jack", MonotonicClock(), "peer")
         into, out_of = (None, None) if own else ("livegen:livegen in", "livegen:livegen out")
-        # In this order, as the daemon does: now and then libjack spoils the heap where a client is opened while another hears.
         self._out = self._backend.open_output(into)
         self._in = self._backend.open_input(out_of, self.synth.hear, lambda error: None)
         self._player = Player(self._out)

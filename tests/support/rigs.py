@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import queue
+import time
 from typing import Any, Protocol
 
 import rtmidi
@@ -99,12 +100,10 @@ class JackRig:
     def __init__(self, server: JackServer) -> None:
         self._server = server
         self.backend: Backend = RtMidiBackend("jack", MonotonicClock())
-        self._heard: queue.SimpleQueue[bytes] = queue.SimpleQueue()
         self._out = rtmidi.MidiOut(rtapi=rtmidi.API_UNIX_JACK, name="far-out")
         self._out.open_virtual_port("far output")
         self._in = rtmidi.MidiIn(rtapi=rtmidi.API_UNIX_JACK, name="far-in")
         self._in.ignore_types(False, False, False)
-        self._in.set_callback(lambda event, _: self._heard.put(bytes(event[0])))
         self._in.open_virtual_port("far input")
 
     def open_input(self, ears: Any, pattern: str | None = None) -> InputPort:
@@ -123,10 +122,14 @@ class JackRig:
         self._out.send_message(data)
 
     def heard(self) -> bytes:
-        return self._heard.get(timeout=WAIT_S)
+        end_s = time.monotonic() + WAIT_S
+        while time.monotonic() < end_s:
+            if (event := self._in.get_message()) is not None:
+                return bytes(event[0])
+            time.sleep(0.001)
+        raise queue.Empty
 
     def unplug(self) -> None:
-        self._in.cancel_callback()
         for client in (self._out, self._in):
             if not client.is_deleted:
                 dispose(client, None)
