@@ -102,7 +102,7 @@ class DriverInput:
         return self._delivery.counts
 
     def close(self) -> None:
-        """Stop delivering, then free the port; idempotent; 15 ms, 0.5 s when JACK is frozen."""
+        """Stop delivering, then free the port; idempotent; 15 ms and on JACK three cycles, 0.5 s when it is frozen."""
         client, self._client = self._client, None
         if client is None:
             return
@@ -181,7 +181,7 @@ class DriverOutput:
         self._passed += 1
 
     def close(self) -> None:
-        """Free the port; idempotent; 15 ms, 0.5 s when JACK is frozen."""
+        """Free the port; idempotent; 15 ms and on JACK three cycles, 0.5 s when it is frozen."""
         client, self._client = self._client, None
         if client is not None:
             dispose(client, self._life.watch)

@@ -118,14 +118,14 @@ class RtMidiBackend:
         return self._started().list_outputs()
 
     def open_input(self, pattern: str | None, on_message: OnMessage, on_error: OnError) -> DriverInput:
-        """See `Backend.open_input`. Blocks for 10 to 50 ms with the GIL held."""
+        """See `Backend.open_input`. Blocks for 10 to 50 ms with the GIL held, and on JACK for two cycles without."""
         listing = self._started()
         delivery = Delivery(on_message, on_error, self._clock)
         client, target = self._opened("MidiIn", pattern, self._in_name, delivery)
         return DriverInput(client, target or self._in_name, delivery, Life(self._watch, listing.list_inputs, target))
 
     def open_output(self, pattern: str | None) -> DriverOutput:
-        """See `Backend.open_output`. Blocks for 10 to 50 ms with the GIL held."""
+        """See `Backend.open_output`. As `open_input`."""
         listing = self._started()
         client, target = self._opened("MidiOut", pattern, self._out_name)
         return DriverOutput(client, target or self._out_name, Life(self._watch, listing.list_outputs, target))

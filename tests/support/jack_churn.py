@@ -9,6 +9,8 @@ import os
 import subprocess
 import sys
 import time
+from contextlib import suppress
+from itertools import pairwise
 
 from support.jack import JackServer
 from support.jack_death import Heartbeat, say
@@ -21,19 +23,20 @@ from livegen.devices.rtmidi_ports import RtMidiBackend
 INPUTS = 20
 OUTPUTS = 10
 HOLD_S = 0.01
+NUMBERS = 1 << 14
 
 
 def flood() -> None:
-    """Send six notes each 4 ms until killed."""
+    """Send six numbers each 4 ms, as pitch bend, until killed."""
     out = RtMidiBackend("jack", MonotonicClock(), "flood").open_output(None)
     say("flooding")
     sys.stdout.flush()
+    number = 0
     while True:
-        try:
-            for key in range(6):
-                out.send(bytes((0x90, 40 + key, 80)))
-        except DeviceError:
-            pass  # a full ring drains
+        with suppress(DeviceError):  # a full ring drains
+            for _ in range(6):
+                out.send(bytes((0xE0, number & 0x7F, number >> 7)))
+                number = (number + 1) % NUMBERS
         time.sleep(0.004)
 
 
@@ -58,7 +61,7 @@ def open_and_close() -> None:
     heard: list[int] = []
 
     def listen() -> InputPort:
-        return backend.open_input("flood", lambda _, time_ns: heard.append(time_ns), say)
+        return backend.open_input("flood", lambda data, _: heard.append(data[1] | data[2] << 7), say)
 
     sys.setswitchinterval(1.0)
     for _ in range(INPUTS):
@@ -73,6 +76,7 @@ def open_and_close() -> None:
         assert len(heard) == closed, "heard after closing"
 
     sys.setswitchinterval(0.005)
+    heard.clear()
     busy, heartbeat = listen(), Heartbeat()
     try:
         for _ in range(OUTPUTS):
@@ -83,6 +87,7 @@ def open_and_close() -> None:
     finally:
         heartbeat.stop()
     busy.close()
+    assert all((after - before) % NUMBERS == 1 for before, after in pairwise(heard)), "lost, or out of order"
     backend.close()
 
 
