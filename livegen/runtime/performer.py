@@ -5,7 +5,6 @@ One owner thread, the process's main thread, blocks on "next message or next dea
 
 from __future__ import annotations
 
-import gc
 import os
 import signal
 import sys
@@ -45,6 +44,7 @@ from livegen.devices.open_backend import open_backend
 from livegen.devices.ports import Backend, InputPort, match_port
 from livegen.generators.band import Band
 from livegen.generators.markov import MarkovGenerator
+from livegen.runtime import garbage
 from livegen.runtime.config import Config
 from livegen.runtime.delays import NOTHING_MEASURED, Delays
 from livegen.runtime.health import Timings, readings
@@ -204,8 +204,7 @@ class Performer:
         self._hub.start()
         self._tell_ports()
         # From here on nothing that is kept is ever garbage; without the freeze a full collection stops the music for 60 ms.
-        gc.collect()
-        gc.freeze()
+        garbage.settle()
         sys.setswitchinterval(SWITCH_INTERVAL_S)
 
     def _warm_up(self) -> None:
