@@ -5,6 +5,7 @@ One owner thread, the process's main thread, blocks on "next message or next dea
 
 from __future__ import annotations
 
+import gc
 import os
 import signal
 import sys
@@ -44,7 +45,6 @@ from livegen.devices.open_backend import open_backend
 from livegen.devices.ports import Backend, InputPort, match_port
 from livegen.generators.band import Band
 from livegen.generators.markov import MarkovGenerator
-from livegen.runtime import garbage
 from livegen.runtime.config import Config
 from livegen.runtime.delays import NOTHING_MEASURED, Delays
 from livegen.runtime.health import Timings, readings
@@ -204,7 +204,8 @@ class Performer:
         self._hub.start()
         self._tell_ports()
         # From here on nothing that is kept is ever garbage; without the freeze a full collection stops the music for 60 ms.
-        garbage.settle()
+        gc.collect()
+        gc.freeze()
         sys.setswitchinterval(SWITCH_INTERVAL_S)
 
     def _warm_up(self) -> None:

@@ -10,6 +10,7 @@ message the shortest time counts.
 from __future__ import annotations
 
 import argparse
+import gc
 import os
 import random
 import socket
@@ -31,7 +32,6 @@ from livegen.core.midi import MAX_SYSEX_BYTES, parse
 from livegen.core.parameters import build_registry
 from livegen.desk.endpoint import Endpoint, Reply
 from livegen.desk.osc_codec import Argument, decode, encode
-from livegen.runtime import garbage
 
 HOST = ("127.0.0.1", 9)
 STEP_NS, MIDI_STEP_NS = 50_000, 500_000
@@ -152,7 +152,8 @@ def storm(
     """`take` is given message after message with its time, and should raise nothing."""
     outcome, before_mb = Outcome(name, took_us=np.zeros(count, dtype=np.float32)), 0.0
     # As in the daemon: what is there when it begins is never looked through again.
-    garbage.settle()
+    gc.collect()
+    gc.freeze()
     for number in range(count):
         if number == min(WARM, count // 2):
             before_mb = resident_mb()
