@@ -252,7 +252,7 @@ class EchoGuard:
 
 
 def _key(message: Message) -> Key:
-    # Not matched by pattern, which takes three times as long: it is asked for each message, up to 128 times at once.
+    # Not matched by pattern, which is slow: a mode message can end 128 notes at once, and each asks.
     if isinstance(message, NoteOn):
         return ("on", message.pitch)
     if isinstance(message, NoteOff):

@@ -108,7 +108,7 @@ class DriverInput:
             return
         _jack_inputs.discard(self)
         self._delivery.cancel()
-        if self._life.watch is None:
+        if self._life.watch is None:  # on JACK, closing the port cancels it at rest
             client.cancel_callback()
         dispose(client, self._life.watch)
         self._pinned.clear()

@@ -46,10 +46,6 @@ _NOT_RUNNING: Final = (
 )
 
 
-_semaphores: Final[list[Any]] = []
-"""Those of all watches, kept for good: libjack may post one after its client was closed, which must not hit other memory."""
-
-
 class JackWatch:
     """A client without ports that watches its server; obtained by `acquire`, given back by `release`.
 
@@ -65,7 +61,6 @@ class JackWatch:
             raise DeviceError(_NOT_RUNNING.format(server=os.environ.get("JACK_DEFAULT_SERVER", "default")))
         self._libc = ctypes.CDLL(None)
         self._gone = ctypes.create_string_buffer(_SEM_BYTES)
-        _semaphores.append(self._gone)
         self._libc.sem_init(self._gone, 0, 0)
         self._library.jack_on_shutdown(self._client, ctypes.cast(self._libc.sem_post, ctypes.c_void_p), self._gone)
         self.period_frames: Final[int] = self._library.jack_get_buffer_size(self._client)

@@ -320,7 +320,11 @@ class TestStrangers:
         )
     )
     def test_any_json_is_read_or_refused(self, value: object) -> None:
+        refused = ""
         try:
-            read(signed(FIRST, json.dumps(value)))
-        except InputError:
-            return
+            lines = read(signed(FIRST, json.dumps(value)))
+        except InputError as error:
+            refused = str(error)
+        assert refused.startswith("line 2: ") or [line.entry for line in read(log_of(line.entry for line in lines))] == [
+            line.entry for line in lines
+        ]

@@ -35,6 +35,10 @@ def heard(inbox: socket.socket) -> list[str]:
             return lines
 
 
+def open_descriptors() -> int:
+    return len(list(Path("/dev/fd").iterdir()))
+
+
 def test_a_life_from_ready_to_stopping(manager: tuple[socket.socket, str]) -> None:
     inbox, address = manager
     notifier = Notifier.of({"NOTIFY_SOCKET": address})
@@ -64,10 +68,13 @@ def test_a_watchdog_that_is_not_ours_is_not_fed(manager: tuple[socket.socket, st
 
 @pytest.mark.parametrize("address", [None, "", "relative", "vsock:2:1", "/nowhere/notify", "@livegen-nobody", "/" + "x" * 200])
 def test_without_a_manager_nothing_fails(address: str | None) -> None:
+    """Nor is a socket left behind, which would be one more every half of the watchdog's time."""
+    before = open_descriptors()
     notifier = Notifier.of({"WATCHDOG_USEC": "1000000"} | ({} if address is None else {"NOTIFY_SOCKET": address}))
     notifier.ready("playing")
     notifier.beat(SECOND_NS)
     notifier.stopping()
+    assert open_descriptors() == before
 
 
 def test_a_manager_that_does_not_listen_blocks_nothing(tmp_path: Path) -> None:
@@ -77,3 +84,7 @@ def test_a_manager_that_does_not_listen_blocks_nothing(tmp_path: Path) -> None:
         notifier = Notifier(address)
         for count in range(2000):
             notifier.status(str(count))
+        inbox.setblocking(False)
+        lines = heard(inbox)
+        assert 0 < len(lines) < 2000
+        assert lines == [f"STATUS={count}" for count in range(len(lines))]

@@ -1,6 +1,6 @@
 """Run by test_rtmidi_ports in a process of its own: open and close ports beside a flood of messages, which another one sends.
 
-Before each closing the GIL is held for some ms, so that whatever waits for it on a driver's thread does so just then.
+Before an input is closed the GIL is held for some ms, so that whatever waits for it on a driver's thread does so just then.
 """
 
 from __future__ import annotations
