@@ -11,6 +11,7 @@ import argparse
 import json
 import sys
 from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -28,7 +29,13 @@ from models.scoring import metrics
 from models.scoring.beats import MEASURES, Metronome, Tracker, refusals, score
 from models.shards import open_pieces
 
-SYSTEMS: dict[str, Callable[[], Tracker]] = {"tracker": BeatTracker, "120 bpm from the first note": Metronome}
+KNOWN = 1.2
+"""How far the tempo may be from the piece's own where that is known: `follow/within` at 20."""
+SYSTEMS: dict[str, Callable[[Piece], Tracker]] = {
+    "tracker": lambda _: BeatTracker(),
+    "tracker, tempo known within 20 %": lambda piece: BeatTracker((piece.tempo_bpm / KNOWN, piece.tempo_bpm * KNOWN)),
+    "120 bpm from the first note": lambda _: Metronome(),
+}
 PARTS = ("melody", "all parts")
 FREE = ("log-normal", "exponential", "uniform")
 LIMIT = 24
@@ -61,7 +68,7 @@ def evaluate(pieces: Sequence[Piece], seed: int) -> dict[str, Any]:
             progress.show(whole * len(pieces) + at, f"{name}: {piece.corpus}")
             performance = perform(piece, line_of(piece, whole=bool(whole)), Manner(), np.random.default_rng([seed, at]))
             for system, make in SYSTEMS.items():
-                values[system].append(score(make, performance))
+                values[system].append(score(partial(make, piece), performance))
         found["played"][name] = {
             system: {measure: _with_interval([value[measure] for value in scores], seed) for measure in MEASURES}
             for system, scores in values.items()

@@ -6,6 +6,7 @@ A state is a tempo and a frame of the beat, [states], the frames of one tempo af
 
 from __future__ import annotations
 
+import copy
 import math
 from functools import cache
 
@@ -26,6 +27,8 @@ STRIDE = int(PERIODS[0])
 LEAD_PULSES = 2.0
 NEAR = 0.08
 """Periods whose logarithms differ by less agree."""
+_NEVER = 1e-300
+"""Instead of 0, to divide by."""
 
 
 class Layout:
@@ -125,6 +128,19 @@ class Knowledge:
         for octave in (-math.log(2), math.log(2)):
             other = np.exp(-0.5 * ((apart - octave) / fitted.DRIFT) ** 2)
             self.drift += fitted.OCTAVE * other / np.maximum(other.sum(axis=1, keepdims=True), 1.0)
+
+    def between(self, tempi_bpm: tuple[float, float]) -> Knowledge:
+        """The same where the tempo is known to be between two, or as near to them as a state can be."""
+        lowest, highest = tempi_bpm
+        tempi = 60e9 / FRAME_NS / PERIODS
+        outside = np.maximum(lowest / tempi, tempi / highest)
+        possible = outside <= max(1.0, float(outside.min()))
+        known = copy.copy(self)
+        drift = self.drift * possible
+        known.drift = drift * (self.drift.sum(axis=1, keepdims=True) / np.maximum(drift.sum(axis=1, keepdims=True), _NEVER))
+        first = self.first * possible[self.layout.tempo]
+        known.first = first / first.sum()
+        return known
 
     def passed(self, mass: Floats, frames: int, *, charged: bool) -> Floats:
         """Mass, [patterns, states], after some frames without a strike; where they aren't `charged`, none could have come."""

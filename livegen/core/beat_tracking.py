@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from typing import Final
 
 import numpy as np
 
@@ -64,10 +65,15 @@ class FoundBeat:
 
 
 class BeatTracker:
-    """Hears one player's notes and says where the beat is. Single-threaded, never blocks; a note costs about half a ms."""
+    """Hears one player's notes and says where the beat is. Single-threaded, never blocks; a note costs about half a ms.
 
-    def __init__(self) -> None:
-        self._known = knowledge()
+    Args:
+        tempi_bpm: between which the tempo is known to be; None if it may be any, 40 to 250.
+    """
+
+    def __init__(self, tempi_bpm: tuple[float, float] | None = None) -> None:
+        self.tempi_bpm: Final = tempi_bpm
+        self._known = knowledge() if tempi_bpm is None else knowledge().between(tempi_bpm)
         self._strikes = Strikes()
         self._count = 0
         self._last_ns = 0

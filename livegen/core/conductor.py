@@ -109,6 +109,17 @@ class Conductor:
         self._beats = self._steer_ns = None
         return transport.with_tempo(within(tempo_bpm), now_ns)
 
+    def expect(self, tempo_bpm: float, within_percent: float) -> None:
+        """Look for the player's tempo only so near to this one, or anywhere if that is 0.
+
+        Unless their notes rule it changes nothing. Where that is another range than before, what was heard is forgotten, and
+        the beat that was found goes on until there is another.
+        """
+        ratio = 1 + within_percent / 100
+        tempi_bpm = (tempo_bpm / ratio, tempo_bpm * ratio) if within_percent else None
+        if self._tracker is not None and self._tracker.tempi_bpm != tempi_bpm:
+            self._tracker = BeatTracker(tempi_bpm)
+
     @property
     def follows(self) -> bool:
         """Whether the tempo is another's and not ours."""

@@ -110,6 +110,7 @@ class Engine:
         self._counted_until = 0
         """The pulse before which a count goes on, or the last did."""
         self.transport = self._conductor.select(settings.clock_source, self.transport, settings.tempo_bpm, now_ns)
+        self._conductor.expect(settings.tempo_bpm, settings.follow_within_percent)
         self._score = Score(seed, self._channels, self.counters)
         self._effects: list[Effect] = []
         self._awaiting: Stint | None = None
@@ -523,6 +524,7 @@ class Engine:
         elif settings.tempo_bpm != before.tempo_bpm and not self._conductor.follows:
             # What has been sent will still be heard at the old tempo.
             transport = transport.with_tempo(settings.tempo_bpm, now_ns + self._advance_ns)
+        self._conductor.expect(settings.tempo_bpm, settings.follow_within_percent)
         if settings.beats_per_bar != before.beats_per_bar:
             transport = transport.with_metre(settings.beats_per_bar)
             self._count_until(0)

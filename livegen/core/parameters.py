@@ -72,7 +72,7 @@ class Parameter:
         default: a legal value.
         low: the least number; 0 for a bool, 0 for a choice (its first index).
         high: the greatest number; 1 for a bool, the last index for a choice.
-        unit: "bpm", "beats", "semitones" or "" for a plain number.
+        unit: "bpm", "beats", "semitones", "%" or "" for a plain number.
         choices: the legal words of a choice, otherwise empty.
         text: one sentence for a musician.
         macro: setting it sets other parameters; it has no value of its own.
@@ -279,6 +279,7 @@ class Settings:
     clock_send = _Reading("clock/send", bool)
     click = _Reading("click", bool)
     click_channel = _Reading("click/channel", int)
+    follow_within_percent = _Reading("follow/within", float)
     tap_note = _Reading("tap/note", int)
     tap_control = _Reading("tap/control", int)
     lookahead_beats = _Reading("lookahead", float)
@@ -356,6 +357,8 @@ _PLAYING = (
     Parameter("tempo/bpm", "float", 120.0, 20, 300, "bpm", (), "The tempo."),
     Parameter("clock/source", "choice", "internal", 0, len(CLOCK_SOURCES) - 1, "", CLOCK_SOURCES,
               "What gives the beat: our tempo, a MIDI clock, taps, what you play, or Link."),
+    Parameter("follow/within", "float", 0.0, 0, 50, "%", (),
+              "Where you give the beat by playing: how far your tempo may be from tempo/bpm; 0 is anywhere."),
     Parameter("tap/note", "int", NOBODY, NOBODY, 127, "", (), "The key that taps, where taps give the beat; -1 is none."),
     Parameter("tap/control", "int", NOBODY, NOBODY, 127, "", (), "The controller that taps, as it gets to 64; -1 is none."),
     Parameter("clock/send", "bool", False, 0, 1, "", (), "Sends a MIDI clock to the output, with start and stop."),

@@ -83,7 +83,9 @@ class Replay:
             self._play(line, line.entry)
         if self.difference is None:
             played = self._played.popleft() if self._played else None
-            if played != line.text:
+            # A log of an older livegen lacks the settings that have come since, which have their defaults.
+            wanted = self._codec.put(line.entry) if isinstance(line.entry, Beginning) else line.text
+            if played != wanted:
                 self.difference = Difference(line.number, self.time_ns, line.text, played)
 
     def _play(self, line: Line, entry: Input) -> None:

@@ -133,6 +133,32 @@ def test_whatever_is_played_the_line_is_one_that_can_be_followed(notes: list[tup
         assert line is None or (40 * 0.99 <= line.tempo_bpm <= 250 * 1.01 and 0 <= line.confidence <= 1)
 
 
+@slow_law
+@given(
+    notes=st.lists(st.tuples(st.integers(0, 8_000), pitches, velocities), max_size=40),
+    lowest_bpm=st.floats(20, 300),
+    ratio=st.floats(1.01, 2),
+)
+def test_a_tempo_that_is_known_is_not_left(notes: list[tuple[int, int, int]], lowest_bpm: float, ratio: float) -> None:
+    """But for what the states are apart, and where there is none so slow or fast."""
+    tracker, now_ns = BeatTracker((lowest_bpm, lowest_bpm * ratio)), 0
+    for gap_ms, pitch, velocity in notes:
+        now_ns += gap_ms * MS
+        tracker.receive(now_ns, pitch, velocity)
+        line = tracker.line(now_ns)
+        assert line is None or min(240, lowest_bpm) * 0.95 <= line.tempo_bpm <= max(40, lowest_bpm * ratio) * 1.05
+
+
+@pytest.mark.parametrize("known_bpm", [60, 120])
+def test_of_equal_notes_the_tempo_that_is_known_says_which_are_the_beat(known_bpm: float) -> None:
+    tracker = BeatTracker((known_bpm / 1.2, known_bpm * 1.2))
+    for at in range(32):
+        tracker.receive(FIRST_NS + at * 500 * MS, 72, 80)
+    line = tracker.line(FIRST_NS + 31 * 500 * MS)
+    assert line is not None
+    assert line.tempo_bpm == pytest.approx(known_bpm, rel=0.04)
+
+
 @law
 @given(
     beat_ns=st.integers(0, 10**13),

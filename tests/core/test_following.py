@@ -48,6 +48,14 @@ def play(stage: Stage, tempo_bpm: float, bars: int, jitter_ns: int = 0) -> list[
     return [begin_ns + round(beat * BEAT * pulse_ns) for beat in range(bars * 4)]
 
 
+def strike(stage: Stage, count: int) -> None:
+    """Equal notes, half a second apart."""
+    for _ in range(count):
+        stage.press(67)
+        stage.release(67)
+        stage.advance_to_ns(stage.now_ns + 500_000_000)
+
+
 @pytest.mark.parametrize("tempo_bpm", [76, 97, 120, 138])
 def test_our_beats_come_to_lie_on_the_players(tempo_bpm: float) -> None:
     stage = Stage(settings_with(clock__source="follow", tempo__bpm=110))
@@ -57,6 +65,33 @@ def test_our_beats_come_to_lie_on_the_players(tempo_bpm: float) -> None:
     assert 0 < stage.engine.beat_confidence(stage.now_ns) <= 1
     off = (stage.engine.transport.pulse_at(beats[-1]) + BEAT / 2) % BEAT - BEAT / 2
     assert abs(off) * 60e9 / tempo_bpm / BEAT < 70_000_000
+
+
+@pytest.mark.parametrize("tempo_bpm", [60, 120])
+def test_the_tempo_that_was_set_says_which_of_equal_notes_are_the_beat(tempo_bpm: float) -> None:
+    stage = Stage(settings_with(clock__source="follow", tempo__bpm=tempo_bpm, follow__within=20))
+    strike(stage, 32)
+    assert stage.engine.clock_state(stage.now_ns) == "locked"
+    assert float(stage.engine.transport.tempo_bpm) == pytest.approx(tempo_bpm, rel=0.04)
+
+
+def test_another_tempo_that_is_set_is_looked_for_from_then_on() -> None:
+    """The music goes on at the old one until it is found."""
+    stage = Stage(settings_with(clock__source="follow", tempo__bpm=120, follow__within=20))
+    strike(stage, 32)
+    stage.change(tempo__bpm=60)
+    assert stage.engine.clock_state(stage.now_ns) == "no beat"
+    assert float(stage.engine.transport.tempo_bpm) == pytest.approx(120, rel=0.04)
+    strike(stage, 32)
+    assert float(stage.engine.transport.tempo_bpm) == pytest.approx(60, rel=0.04)
+
+
+def test_where_any_tempo_is_looked_for_one_that_is_set_changes_nothing() -> None:
+    stage = Stage(settings_with(clock__source="follow", tempo__bpm=120))
+    strike(stage, 32)
+    assert stage.engine.clock_state(stage.now_ns) == "locked"
+    stage.change(tempo__bpm=60)
+    assert stage.engine.clock_state(stage.now_ns) == "locked"
 
 
 def test_before_there_is_a_beat_nobody_accompanies() -> None:

@@ -49,6 +49,7 @@ def test_the_table_holds_every_promised_parameter_with_its_default() -> None:
         "guidance": 3.0,
         "tempo/bpm": 120.0,
         "clock/source": "internal",
+        "follow/within": 0.0,
         "tap/note": -1,
         "tap/control": -1,
         "clock/send": False,

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import json
-import zlib
 from typing import get_args
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from support.laws import chord_symbols, law, notes, pitches, player_events, tempi, ticks, times_ns
-from support.logged import beginning_of, log_of
+from support.logged import beginning_of, log_of, signed
 from support.stage import lead, settings_with
 
 from livegen.core import session_codec
@@ -230,15 +229,6 @@ LOG = log()
 def read(lines: list[bytes]) -> list[Line]:
     reader = LineReader()
     return [reader.take(line) for line in lines]
-
-
-def signed(*arrays: str) -> list[bytes]:
-    """Lines with the right checksums, whatever stands in them: what somebody may write who means harm."""
-    checksum, lines = 0, []
-    for array in arrays:
-        checksum = zlib.crc32(array.encode(), checksum)
-        lines.append(f"{checksum:08x} {array}\n".encode())
-    return lines
 
 
 class TestDamage:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import zlib
+import json
 
 import pytest
 from hypothesis import given
@@ -10,7 +10,7 @@ from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 from hypothesis.stateful import initialize
 from support.laws import slow_law
-from support.logged import LoggedStage, log_of, replay_of
+from support.logged import LoggedStage, log_of, replay_of, signed
 from support.stage import PLAYER, note_ons, settings_with
 from test_engine import AnyPerformance, advances_ms
 
@@ -141,6 +141,17 @@ class TestDifferences:
         assert replay.counts["lines"] == replay.difference.line
 
 
+def test_a_log_from_before_there_was_a_setting_comes_out_again() -> None:
+    """It plays with the setting's default."""
+    reader = LineReader()
+    first, *others = [reader.take(line).text for line in LINES]
+    word, form, table = json.loads(first)
+    del table["settings"]["follow/within"]
+    replay = replay_of(signed(json.dumps([word, form, table], separators=(",", ":")), *others))
+    assert replay.difference is None
+    assert replay.ended
+
+
 class TestStrangers:
     def test_a_time_out_of_all_reason_is_refused(self) -> None:
         """The engine would play a century of clicks."""
@@ -156,10 +167,7 @@ class TestStrangers:
         reader = LineReader()
         known = [reader.take(line).text for line in LINES][1:]
         texts += data.draw(st.lists(st.sampled_from(known), max_size=30))
-        checksum, lines = 0, []
-        for text in texts:
-            checksum = zlib.crc32(text.encode(), checksum)
-            lines.append(f"{checksum:08x} {text}\n".encode())
+        lines = signed(*texts)
         refused = ""
         try:
             replay = replay_of(lines)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import zlib
 from collections.abc import Iterable
 
 from support.stage import Stage, settings_with
@@ -34,6 +35,15 @@ def log_of(entries: Iterable[Entry]) -> list[bytes]:
     """The lines of a log."""
     writer = LineWriter()
     return [writer.line(entry) for entry in entries]
+
+
+def signed(*arrays: str) -> list[bytes]:
+    """Lines with the right checksums, whatever stands in them: what somebody may write who means harm."""
+    checksum, lines = 0, []
+    for array in arrays:
+        checksum = zlib.crc32(array.encode(), checksum)
+        lines.append(f"{checksum:08x} {array}\n".encode())
+    return lines
 
 
 def replay_of(lines: Iterable[bytes]) -> Replay:
