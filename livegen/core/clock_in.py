@@ -86,10 +86,13 @@ class ClockIn:
 
     @property
     def line(self) -> ClockLine | None:
-        """The likeliest explanation; None before the second tick."""
+        """The likeliest tick, at the mean of the explanations that say it is that one; None before the second tick."""
         if self._known.shape[1] == 0 or self._known[_AGE, 0] < 1:
             return None
-        tick, time, period = self._known[:3, 0]
+        tick = self._known[_TICK, 0]
+        agreed = self._known[:, (self._known[_TICK] == tick) & (self._known[_AGE] >= 1)]
+        weights = np.exp(agreed[_LOG])
+        time, period = (float(row @ weights / weights.sum()) for row in agreed[[_TIME, _PERIOD]])
         return ClockLine(int(tick), self._origin_ns + round(time), float(min(max(period, _FASTEST_NS), _SLOWEST_NS)))
 
     @property
