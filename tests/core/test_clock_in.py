@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from itertools import permutations
 
 import pytest
 from hypothesis import example, given
@@ -46,32 +47,38 @@ def test_a_steady_clock_is_known_exactly(bpm: float) -> None:
     assert abs(off_ms(line, number, due)) < 0.05
 
 
-@slow_law
-@given(seed=st.integers(0, 2**32), bpms=st.tuples(st.sampled_from([60, 90, 120, 140]), st.sampled_from([60, 90, 120, 140])))
-@example(seed=2130866, bpms=(120, 140))
-@example(seed=112, bpms=(120, 140))
-def test_two_beats_after_a_jump_it_is_there(seed: int, bpms: tuple[float, float]) -> None:
-    """With 5 ms of jitter and two ticks in a hundred lost: within .6 % of the tempo, and 5 ms of the beat.
+BPMS = (60, 90, 120, 140)
 
-    Where a tick is lost just then, whether that was so or the jump was a little later cannot be told: it may be one tick off.
-    """
+
+def jumping(bpms: tuple[float, float], seed: int) -> list[tuple[int, float, float, ClockLine]]:
+    """What `followed` yields from two beats after a jump of the tempo, with 5 ms of jitter and two ticks in a hundred lost."""
     sender = Sender([(16, bpms[0]), (3, bpms[1])], jitter_ns=5 * MS, lost=0.02)
-    came = list(followed(sender, seed))
-    unclear = not {entry[0] for entry in came}.issuperset(range(16 * TICKS, 17 * TICKS))
-    for number, due, bpm, line in came:
-        if number >= 18 * TICKS:
-            assert line is not None
-            assert abs(line.tempo_bpm / bpm - 1) < 0.006
-            miscounted = round(line.tick_at(round(due)) - number) if unclear else 0
-            assert abs(miscounted) <= 1
-            assert abs(off_ms(line, number + miscounted, due)) < 5
+    return [(number, due, bpm, line) for number, due, bpm, line in followed(sender, seed) if number >= 18 * TICKS and line]
 
 
-def test_after_the_jump_from_90_to_140_the_tempo_is_known_within_half_a_per_cent() -> None:
-    sender = Sender([(16, 90), (3, 140)], jitter_ns=5 * MS, lost=0.02)
-    for seed in range(60):
-        for number, _, bpm, line in followed(sender, seed):
-            assert line is None or number < 18 * TICKS or abs(line.tempo_bpm / bpm - 1) < 0.005
+@pytest.mark.parametrize(("bpms", "seeds"), [((90, 140), 60), *((pair, 5) for pair in permutations(BPMS, 2))])
+def test_two_beats_after_a_jump_it_is_there(bpms: tuple[float, float], seeds: int) -> None:
+    """Within half a per cent of the tempo, and 5 ms of the beat."""
+    for seed in range(seeds):
+        entries = jumping(bpms, seed)
+        assert entries
+        for number, due, bpm, line in entries:
+            assert abs(line.tempo_bpm / bpm - 1) < 0.005
+            assert abs(off_ms(line, number, due)) < 5
+
+
+@slow_law
+@given(seed=st.integers(0, 2**32), bpms=st.tuples(st.sampled_from(BPMS), st.sampled_from(BPMS)))
+@example(seed=2130866, bpms=(120, 140))
+@example(seed=201, bpms=(90, 140))
+@example(seed=90, bpms=(140, 120))
+def test_a_jump_that_reads_two_ways_is_at_most_a_tick_off(seed: int, bpms: tuple[float, float]) -> None:
+    """One performance in a thousand can be explained by another count of its ticks with no more jitter than it has."""
+    for number, due, bpm, line in jumping(bpms, seed):
+        assert abs(line.tempo_bpm / bpm - 1) < 0.006
+        miscounted = round(line.tick_at(round(due)) - number)
+        assert abs(miscounted) <= 1
+        assert abs(off_ms(line, number + miscounted, due)) < 5
 
 
 @slow_law
