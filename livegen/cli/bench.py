@@ -13,7 +13,7 @@ from livegen.core.errors import ConfigError
 from livegen.runtime.benches.figures import Samples, Setup
 from livegen.runtime.benches.follow_clock import needs_ports
 from livegen.runtime.benches.histogram import histogram
-from livegen.runtime.benches.machine import machine
+from livegen.runtime.benches.machine import Stolen, machine
 from livegen.runtime.benches.parts import PARTS
 from livegen.runtime.benches.relay import MODES
 from livegen.runtime.config import BACKENDS, DEFAULTS, PROVIDERS
@@ -73,12 +73,14 @@ def run(options: argparse.Namespace) -> int:
         needs_ports(setup)
     if options.plot is not None:
         _make_folder(options.plot)
-    figures: dict[str, object] = {"machine": machine()}
+    stolen, where = Stolen(), machine()
+    figures: dict[str, object] = {"machine": where}
     for name in names:
         outcome = PARTS[name].measure(setup)
         figures |= outcome.figures
         if options.plot is not None:
             _draw(outcome.samples, options.plot)
+    where["stolen"] = stolen.share()
     if options.json:
         print(json.dumps(figures, indent=2))
     else:

@@ -23,6 +23,7 @@ from support.jack import JackServer
 from livegen.cli.main import build_parser
 from livegen.devices.clock import MonotonicClock
 from livegen.runtime.benches.loads import FLOOD_PACKETS_PER_S, busy_process, full_brain, osc_flood
+from livegen.runtime.benches.machine import Stolen
 from livegen.runtime.benches.parts import PARTS
 from livegen.runtime.benches.roundtrip import roundtrip_ns
 
@@ -91,9 +92,25 @@ def test_it_prints_exactly_what_it_promises(figures: dict[str, Any]) -> None:
 
 
 def test_the_machine_is_named(figures: dict[str, Any]) -> None:
-    assert set(figures["machine"]) == {"cpu", "cores", "os", "python", "load"}
+    assert set(figures["machine"]) == {"cpu", "cores", "os", "python", "load", "stolen"}
     assert figures["machine"]["cpu"]
     assert figures["machine"]["cores"] == os.cpu_count()
+
+
+def test_what_the_host_takes_is_counted_from_when_it_is_looked_at(tmp_path: Path) -> None:
+    stat = tmp_path / "stat"
+    stat.write_text("cpu  100 0 50 800 5 0 5 40 0 0\ncpu0 1 2 3 4\n")
+    stolen = Stolen(stat)
+    assert stolen.share() == 0.0
+    stat.write_text("cpu  110 0 60 950 5 0 5 70 0 0\ncpu0 1 2 3 4\n")
+    assert stolen.share() == 0.15
+
+
+@pytest.mark.parametrize("text", ["", "cpu 1 2 3\n", "cpu  a b c d e f g h\n"])
+def test_a_system_that_does_not_tell_what_is_taken_is_no_error(tmp_path: Path, text: str) -> None:
+    stat = tmp_path / "stat"
+    stat.write_text(text)
+    assert Stolen(stat).share() is None
 
 
 @pytest.mark.parametrize("path", ["step_ms", "heads_ms", "clock_out memory late_ms", "relay livegen_ms", "relay bare_ms"])

@@ -20,6 +20,29 @@ def machine() -> dict[str, object]:
     }
 
 
+class Stolen:
+    """How much of the processors' time the host of a virtual machine gives to others, from now on."""
+
+    def __init__(self, stat: Path = Path("/proc/stat")) -> None:
+        self._stat = stat
+        self._begin = self._ticks()
+
+    def share(self) -> float | None:
+        """0..1 of the time until now; None where the system doesn't tell."""
+        if self._begin is None or (now := self._ticks()) is None:
+            return None
+        stolen, passed = (late - early for late, early in zip(now, self._begin, strict=True))
+        return round(stolen / passed, 4) if passed else 0.0
+
+    def _ticks(self) -> tuple[int, int] | None:
+        """Stolen, and all: on Linux the first line of the file counts user, nice, system, idle, iowait, irq, softirq, stolen."""
+        try:
+            ticks = [int(word) for word in self._stat.read_text(encoding="ascii").partition("\n")[0].split()[1:9]]
+        except (OSError, ValueError):
+            return None
+        return (ticks[7], sum(ticks)) if len(ticks) == 8 else None
+
+
 def _cpu() -> str:
     """The processor's name, as far as the system tells."""
     if sys.platform == "linux":
