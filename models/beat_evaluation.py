@@ -1,8 +1,9 @@
 """Score the beat tracker on performances made from held-out pieces: `python -m models.beat_evaluation --data DIR`.
 
 Each piece is played with a tempo that goes up to 15 % from its own, and with every note off by 30 ms on average (standard
-deviation), its melody alone and all its parts. Beats count as they were announced before they came, after the first eight.
-Then there is playing without a beat, where the tracker should say so.
+deviation), its melody alone and all its parts. The beat is the one that people tap (`models.tactus`); with `--written` that on
+the page, at the tempo of the file. Beats count as they were announced before they came, after the first eight. Then there is
+playing without a beat, where the tracker should say so.
 """
 
 from __future__ import annotations
@@ -28,14 +29,16 @@ from models.reporting.tables import Table, interval
 from models.scoring import metrics
 from models.scoring.beats import MEASURES, Metronome, Tracker, refusals, score
 from models.shards import open_pieces
+from models.tactus import tapped, written
 
 KNOWN = 1.2
-"""How far the tempo may be from the piece's own where that is known: `follow/within` at 20."""
-SYSTEMS: dict[str, Callable[[Piece], Tracker]] = {
+"""How far the tempo may be from the one that is played about where that is known: `follow/within` at 20."""
+SYSTEMS: dict[str, Callable[[float], Tracker]] = {
     "tracker": lambda _: BeatTracker(),
-    "tracker, tempo known within 20 %": lambda piece: BeatTracker((piece.tempo_bpm / KNOWN, piece.tempo_bpm * KNOWN)),
+    "tracker, tempo known within 20 %": lambda tempo_bpm: BeatTracker((tempo_bpm / KNOWN, tempo_bpm * KNOWN)),
     "120 bpm from the first note": lambda _: Metronome(),
 }
+"""Trackers, given the tempo that is played about."""
 PARTS = ("melody", "all parts")
 FREE = ("log-normal", "exponential", "uniform")
 LIMIT = 24
@@ -58,17 +61,19 @@ def chosen_pieces(pieces: Sequence[Piece], limit: int, seed: int) -> list[Piece]
     return found
 
 
-def evaluate(pieces: Sequence[Piece], seed: int) -> dict[str, Any]:
+def evaluate(pieces: Sequence[Piece], seed: int, *, as_written: bool = False) -> dict[str, Any]:
     """All findings; deterministic for the seed."""
-    found: dict[str, Any] = {"pieces": len(pieces), "seed": seed, "played": {}, "free": {}}
+    found: dict[str, Any] = {"pieces": len(pieces), "seed": seed, "written": as_written, "played": {}, "free": {}}
     progress = Progress(2 * len(pieces))
     for whole, name in enumerate(PARTS):
         values: dict[str, list[dict[str, float]]] = {system: [] for system in SYSTEMS}
         for at, piece in enumerate(pieces):
             progress.show(whole * len(pieces) + at, f"{name}: {piece.corpus}")
-            performance = perform(piece, line_of(piece, whole=bool(whole)), Manner(), np.random.default_rng([seed, at]))
+            rng = np.random.default_rng([seed, at])
+            tactus = written(piece) if as_written else tapped(piece, np.random.default_rng([seed, at, 2]))
+            performance = perform(piece, line_of(piece, whole=bool(whole)), Manner(), rng, tactus)
             for system, make in SYSTEMS.items():
-                values[system].append(score(partial(make, piece), performance))
+                values[system].append(score(partial(make, tactus.tempo_bpm), performance))
         found["played"][name] = {
             system: {measure: _with_interval([value[measure] for value in scores], seed) for measure in MEASURES}
             for system, scores in values.items()
@@ -126,6 +131,7 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--part", choices=("validation", "test"), default="test", help="of the split (default: %(default)s)")
     parser.add_argument("--limit", type=int, default=LIMIT, metavar="N", help="pieces of each corpus (default: %(default)s)")
     parser.add_argument("--seed", type=int, default=1, help="of the playing and of the intervals (default: %(default)s)")
+    parser.add_argument("--written", action="store_true", help="beats and tempi as they are on the page and in the file")
     parser.add_argument("--json", type=Path, metavar="FILE", help="write all figures")
     options = parser.parse_args(arguments)
     try:
@@ -133,7 +139,7 @@ def main(arguments: list[str] | None = None) -> int:
         pieces = chosen_pieces(parts[options.part], options.limit, options.seed)
         if not pieces:
             raise InputError(f"{options.data}: no piece with {_FEWEST_NOTES} notes falls into the {options.part} part")
-        found = without_nan(evaluate(pieces, options.seed))
+        found = without_nan(evaluate(pieces, options.seed, as_written=options.written))
         if options.json:
             options.json.write_text(json.dumps(found, indent=2) + "\n", encoding="utf-8")
     except (LivegenError, OSError) as error:

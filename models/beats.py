@@ -175,9 +175,6 @@ PATTERN_BY_TEMPO = np.array({PATTERN_BY_TEMPO})
 FIRST_PATTERN = np.array({FIRST_PATTERN})
 """Logarithm of how much the first beat likes a pattern, [patterns]."""
 
-MARKS = np.array({MARKS})
-"""Logarithm of how much likelier a marked strike is, [patterns, kinds, marks]."""
-
 TEMPO = np.array({TEMPO})
 """Logarithm of how likely a tempo is, [tempi]."""
 

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 import numpy.typing as npt
 
 from livegen.core.events import PULSES_PER_BEAT
 from models.corpora.piece import Piece, PieceNote
+from models.tactus import Tactus, written
 
 Floats = npt.NDArray[np.float64]
 
@@ -38,10 +39,12 @@ class Performance:
         notes: by time.
         beats_ns: times of the beats, ascending, from that of the first note's beat to one after the last note; none where there
             is no beat.
+        places: of the notes, in beats from the first of `beats_ns` on, as they are written; none where there is no beat.
     """
 
     notes: tuple[Played, ...]
     beats_ns: npt.NDArray[np.int64]
+    places: Floats = field(default_factory=lambda: np.zeros(0))
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,9 +53,9 @@ class Manner:
 
     Attributes:
         noise_s: standard deviation of each note's time, those of a chord each for itself.
-        depth: how far the tempo goes from the piece's own, as a share of it.
+        depth: how far the tempo goes from the one that is played about, as a share of it.
         roll_s: how much later the highest notes of a chord come than the lowest, over four octaves.
-        first: beats of the piece that are left out at its begin.
+        first: beats, as they are played, that are left out at the beginning.
         beats: at most so many are played.
     """
 
@@ -68,21 +71,25 @@ def line_of(piece: Piece, *, whole: bool) -> tuple[PieceNote, ...]:
     return tuple(sorted(piece.pitched if whole else piece.melody, key=lambda note: (note.onset, note.pitch)))
 
 
-def perform(piece: Piece, notes: Sequence[PieceNote], manner: Manner, rng: np.random.Generator) -> Performance:
-    """Play notes of a piece, which are sorted; without any if it is over by then."""
-    phase = piece.bar_offset % PULSES_PER_BEAT
-    begin = (notes[0].onset - phase) // PULSES_PER_BEAT * PULSES_PER_BEAT + phase + manner.first * PULSES_PER_BEAT
-    chosen = [note for note in notes if 0 <= note.onset - begin < manner.beats * PULSES_PER_BEAT]
+def perform(
+    piece: Piece, notes: Sequence[PieceNote], manner: Manner, rng: np.random.Generator, tactus: Tactus | None = None
+) -> Performance:
+    """Play notes of a piece, which are sorted, to a beat, or to the written one; without any if it is over by then."""
+    tactus = tactus or written(piece)
+    phase = piece.bar_offset % (PULSES_PER_BEAT * piece.beats_per_bar if tactus.with_bars else PULSES_PER_BEAT)
+    begin = (notes[0].onset - phase) // tactus.pulses * tactus.pulses + phase + manner.first * tactus.pulses
+    chosen = [note for note in notes if 0 <= note.onset - begin < manner.beats * tactus.pulses]
     if not chosen:
         return Performance((), np.zeros(0, dtype=np.int64))
-    places = np.array([note.onset - begin for note in chosen]) / PULSES_PER_BEAT
+    places = np.array([note.onset - begin for note in chosen]) / tactus.pulses
     count = int(places[-1]) + 2
-    beats = _beats(60 / piece.tempo_bpm / _tempo_curve(count, manner.depth, rng))
+    beats = _beats(60 / tactus.tempo_bpm / _tempo_curve(count, manner.depth, rng))
     pitches = np.array([note.pitch for note in chosen])
     onsets = np.interp(places, np.arange(count + 1), beats) + rng.normal(size=len(chosen)) * manner.noise_s
     onsets += manner.roll_s * (pitches - pitches.mean()) / 48
     velocities = [note.velocity or VELOCITY for note in chosen]
-    return Performance(_notes(onsets, pitches, velocities), (np.round(beats[:count] * 1e9) + _START_NS).astype(np.int64))
+    beats_ns = (np.round(beats[:count] * 1e9) + _START_NS).astype(np.int64)
+    return Performance(_notes(onsets, pitches, velocities), beats_ns, places[np.argsort(onsets, kind="stable")])
 
 
 def improvise(kind: str, rng: np.random.Generator) -> Performance:

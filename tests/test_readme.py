@@ -31,7 +31,7 @@ from livegen.runtime.config import DEFAULTS, Config, read_config
 
 ROOT = Path(__file__).parent.parent
 README = (ROOT / "README.md").read_text(encoding="utf-8")
-PAGES = sorted([ROOT / "README.md", ROOT / "CHANGELOG.md", *ROOT.glob("docs/*.md"), *ROOT.glob("livegen/pretrained/*/CARD.md")])
+PAGES = sorted([ROOT / "README.md", ROOT / "CHANGELOG.md", *ROOT.glob("docs/*.md"), *ROOT.glob("livegen/pretrained/**/*.md")])
 REGISTRY = build_registry(styles_of(DEFAULTS.model))
 PITCHES = (64, 64, 65, 67, 67, 65, 64, 62, 60, 60, 62, 64)
 

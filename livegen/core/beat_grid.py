@@ -27,6 +27,8 @@ STRIDE = int(PERIODS[0])
 LEAD_PULSES = 2.0
 NEAR = 0.08
 """Periods whose logarithms differ by less agree."""
+_ON_NONE = 0.02
+"""How much a strike on no place of the beat is looked for, where one that is exactly on a place counts 1."""
 _NEVER = 1e-300
 """Instead of 0, to divide by."""
 
@@ -78,7 +80,7 @@ class Knowledge:
         rate: strikes a frame, [patterns, states].
         charge: 1 over the chance of no strike since the beat began, [patterns, states].
         whole: chance of no strike in a whole beat, [patterns, tempi].
-        marks: how much likelier a marked strike is, [marks, patterns, states].
+        places: which place each state is on, and in the last row none, as shares of 1, [13, states].
         spread: how likely a further note so many frames later is, [TOGETHER + 1, states].
         drift: how likely the tempo, by row, becomes another, [tempi, tempi].
         follow: how likely a pattern, by row, has another after it, with the growth of the tempo, [tempi, patterns, patterns].
@@ -109,8 +111,8 @@ class Knowledge:
         at = strike[:, :, np.newaxis] * density[0] + next_strike.transpose(1, 2, 0) * density[1]
         stray = fitted.STRAY * FRAME_NS / 1e9
         self.rate: Floats = at.sum(axis=1) + stray
-        likelier = np.exp(fitted.MARKS)[:, list(fitted.KINDS)]
-        self.marks: Floats = (np.einsum("kps,kpm->mks", at, likelier) + stray) / self.rate
+        on = np.concatenate([bump.max(axis=0), np.full((1, bump.shape[2]), _ON_NONE)])
+        self.places: Floats = on / on.sum(axis=0)
         further = np.array(fitted.CHORDS)[list(fitted.KINDS)][:, np.newaxis]
         near = (bump.max(axis=0) * further).max(axis=0) + fitted.CHORD_FLOOR
         self.spread: Floats = (near**fitted.CHORD_WEIGHT)[layout.later()]

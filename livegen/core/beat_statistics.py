@@ -1,7 +1,8 @@
 """How strikes lie in beats, as the corpora have it: the numbers of the beat tracker.
 
-Fitted on the training pieces in several runs that were ended by the clock and can't be repeated exactly.
-`python -m models.beats --data DIR --out livegen/core/beat_statistics.py` goes on from them, the same every time.
+Fitted on the training pieces in several runs that were ended by the clock and cannot be repeated, beside marks of low and
+big strikes in whose place a network is now. `python -m models.beats --data DIR --out livegen/core/beat_statistics.py` goes on
+from them, the same every time.
 """
 
 from __future__ import annotations
@@ -55,60 +56,6 @@ PATTERN_BY_TEMPO = np.array([[ 0.06,  0.69,  0.86,  1.67,  1.06, -0.1 , -0.34,  
 
 FIRST_PATTERN = np.array([-4.3 , -3.35, -3.95, -4.65, -4.55, -0.41, -1.54, -5.48, -5.22, -3.99, -5.86, -5.34])
 """Logarithm of how much the first beat likes a pattern, [patterns]."""
-
-MARKS = np.array([[[-0.16, -0.55,  0.1 ,  0.69, -0.24],
-      [-0.22,  0.28, -0.18, -0.2 ,  0.39],
-      [ 1.13, -2.44, -1.6 , -2.63,  0.24],
-      [ 0.85,  1.14, -1.14,  0.86,  0.63]],
-     [[ 0.83,  0.24,  0.28,  0.93,  0.53],
-      [-0.07,  0.89,  0.73, -1.95, -0.27],
-      [ 1.02, -1.77, -1.74, -2.53, -1.51],
-      [ 0.2 ,  0.11,  0.16, -0.53,  0.41]],
-     [[ 0.32, -0.45,  0.35,  0.56,  0.57],
-      [-0.48,  0.25, -2.1 , -0.94,  0.26],
-      [ 0.85,  0.  , -0.34, -0.12,  0.52],
-      [-0.15,  0.51, -1.93, -2.31, -0.03]],
-     [[ 1.1 ,  0.94,  0.39, -0.7 ,  0.73],
-      [ 0.05,  0.15,  0.5 , -1.32,  0.15],
-      [-0.4 ,  0.05,  0.55,  0.13, -0.26],
-      [-1.95, -1.57,  1.4 , -2.03, -0.39]],
-     [[ 0.46,  0.64,  0.28, -0.57,  0.76],
-      [-0.06, -0.14,  0.18, -1.09, -0.54],
-      [ 0.21, -0.82, -0.12, -0.03,  0.08],
-      [-1.  , -1.14,  0.38, -2.62,  0.21]],
-     [[ 0.25, -0.25,  0.21, -0.38,  0.3 ],
-      [ 0.74, -0.68, -0.88, -2.35, -0.48],
-      [-1.4 , -2.72, -4.46, -3.26, -0.54],
-      [ 0.12,  2.02, -1.78, -2.13, -0.81]],
-     [[ 0.33, -0.49,  0.14, -0.78, -0.03],
-      [ 0.5 , -0.22, -0.61, -2.28, -0.01],
-      [-0.64, -1.6 , -3.86, -2.94, -0.57],
-      [ 0.15,  2.1 , -1.51, -2.04, -0.99]],
-     [[ 0.28, -1.45, -1.12, -5.41, -0.78],
-      [ 0.94,  0.29, -0.64, -0.79,  0.38],
-      [ 0.37, -0.96, -1.83, -4.44,  0.43],
-      [-2.08,  0.79, -1.73, -5.38, -0.28]],
-     [[ 1.91,  2.45,  0.43, -0.67,  1.09],
-      [-0.96,  0.87,  0.43, -1.88, -0.09],
-      [-0.45,  0.84,  1.26, -4.3 , -0.29],
-      [-0.64,  1.07,  0.57, -1.48, -0.23]],
-     [[ 1.17,  1.05,  0.8 ,  1.77,  0.07],
-      [ 0.26,  0.95,  0.74,  0.66, -0.84],
-      [ 0.38, -0.62,  0.22,  0.25,  0.41],
-      [-0.38,  0.13,  0.08,  1.2 , -0.57]],
-     [[ 0.11,  0.71,  0.54,  2.62, -0.16],
-      [-0.92,  0.88,  0.66,  2.34,  0.16],
-      [ 0.15, -0.72,  0.27, -0.27, -0.04],
-      [ 0.4 ,  0.12,  0.16, -0.01, -0.57]],
-     [[-0.65, -0.16, -0.08, -1.57,  0.11],
-      [-3.37,  0.47, -0.43, -2.89,  0.36],
-      [ 0.11,  0.38,  0.06, -4.52, -0.75],
-      [-0.34,  0.38,  0.54, -3.86,  0.4 ]]])
-"""Logarithm of how much likelier a marked strike is, [patterns, kinds, marks].
-
-In the first two patterns low strikes were moved to the beat, and big ones to its half, by .3 each: the corpora have too few
-marches to say so.
-"""
 
 TEMPO = np.array([-3.91, -2.39, -1.32, -0.7 , -2.1 ])
 """Logarithm of how likely a tempo is, [tempi]."""

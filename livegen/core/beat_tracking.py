@@ -3,7 +3,8 @@
 A beat is a pattern of strikes on a grid of pulses, one of a few, and passes at a tempo that drifts from beat to beat. What is
 not known, the tempo, the place in the beat and the pattern, is kept as one probability over a grid of all three (a bar-pointer
 model; Whiteley, Cemgil and Godsill, 2006; the grid after Krebs, Böck and Widmer, 2015). Notes sharpen it where they come, and
-silences where none come. So it moves from strike to strike, never frame by frame.
+silences where none come. So it moves from strike to strike, never frame by frame. What the notes themselves say, their pitches,
+their chords and how all of it comes again, a network hears (`beat_network`); it is one witness among others.
 
 Beside it runs an explanation without any beat: the more often that one foresees the notes better, the less there is a beat.
 """
@@ -17,6 +18,8 @@ from typing import Final
 import numpy as np
 
 from livegen.core.beat_grid import PERIODS, Floats, knowledge
+from livegen.core.beat_network import PERIODS_S, UNTOLD, Opinion, State, beat_network
+from livegen.core.strike_features import StrikeFeatures
 from livegen.core.strikes import FRAME_NS, TOGETHER, Strikes
 
 FORGOTTEN_NS = 6_000_000_000
@@ -32,7 +35,12 @@ _BINS = 48
 """Of a beat, when most of the mass is looked for."""
 _TRIED = (0, 3, 6, 9)
 """Places in the order of the tempi at which it is looked for."""
-_SURE = 0.5
+_SURE = 0.6
+_PLACES_WEIGHT, _TEMPO_WEIGHT = 0.8, 0.3
+"""How much counts what the network says of one strike: the same notes are heard again and again, and by the patterns too."""
+_LEAST_TEMPO = -8.0
+"""Logarithm against the likeliest: no tempo is ruled out by one strike."""
+_PERIOD_LOGS = np.log(PERIODS * FRAME_NS / 1e9)
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,21 +72,39 @@ class FoundBeat:
         return beat_ns
 
 
+def prepare() -> None:
+    """Read and work out what every tracker needs; it takes some hundredths of a second, once.
+
+    Raises:
+        ModelError: the file of the network is missing or damaged.
+    """
+    beat_network()
+    knowledge()
+
+
 class BeatTracker:
-    """Hears one player's notes and says where the beat is. Single-threaded, never blocks; a note costs about half a ms.
+    """Hears one player's notes and says where the beat is. Single-threaded, never blocks; a note costs less than a ms.
 
     Args:
         tempi_bpm: between which the tempo is known to be; None if it may be any, 40 to 250.
+
+    Raises:
+        ModelError: the file of the network is missing or damaged; `prepare` says so sooner.
     """
 
     def __init__(self, tempi_bpm: tuple[float, float] | None = None) -> None:
         self.tempi_bpm: Final = tempi_bpm
         self._known = knowledge() if tempi_bpm is None else knowledge().between(tempi_bpm)
         self._strikes = Strikes()
+        self._features = StrikeFeatures()
+        self._remembered: State = beat_network().silence
+        """What the network remembers of the strikes before the one that is on."""
+        self._heard: tuple[State, Opinion] | None = None
+        """What it says of that one, once it was asked."""
         self._count = 0
         self._last_ns = 0
         self._mass: Floats = self._known.first
-        """Of each pattern and state at the last strike, before its marks and further notes, [patterns, states]; sums to 1."""
+        """Of each pattern and state at the last strike, before what its notes say, [patterns, states]; sums to 1."""
         self._usual = self._evidence = 0.0
         self._line: FoundBeat | None = None
 
@@ -91,16 +117,22 @@ class BeatTracker:
         return self._line
 
     def receive(self, onset_ns: int, pitch: int, velocity: int) -> None:
-        """Take in a note-on of MIDI pitch and velocity; a time before the last one's counts as that."""
+        """Take in a note-on of MIDI pitch 0..127 and velocity 1..127; a time before the last one's counts as that."""
         onset_ns = max(onset_ns, self._last_ns) if self._count else onset_ns
         self._line = None
         if self._count == 0 or onset_ns - self._last_ns > FORGOTTEN_NS:
-            self._strikes = Strikes()
+            self._strikes, self._features = Strikes(), StrikeFeatures()
+            self._remembered, self._heard = beat_network().silence, None
             self._mass, self._count = self._known.first, 0
             self._usual, self._evidence = math.log(_FREE_S), 0.0
         self._last_ns = onset_ns
-        believed = self._believed() if self._count and self._strikes.begins(onset_ns) else self._mass
-        frames = self._strikes.receive(onset_ns, pitch, velocity)
+        begins, believed = self._strikes.begins(onset_ns), self._mass
+        if begins and self._count:
+            believed = self._believed()
+            self._remembered = self._hear()[0]
+        frames = self._strikes.receive(onset_ns)
+        self._features.receive(onset_ns, pitch, velocity, begins=begins)
+        self._heard = None
         if frames is None:
             return
         self._count += 1
@@ -123,15 +155,29 @@ class BeatTracker:
         self._usual += (math.log(seconds) - self._usual) * max(_FREE_LEARNING, 1 / self._count)
 
     def _believed(self) -> Floats:
-        """The mass at the last strike with what its marks and further notes say; sums to 1."""
+        """The mass at the last strike with what its notes say; sums to 1."""
         known, mass = self._known, self._mass
-        for mark in self._strikes.marks():
-            mass = mass * known.marks[mark]
         for late, count in enumerate(self._strikes.spread):
             if count:
                 mass = mass * known.spread[late] ** count
+        if self._count > UNTOLD:
+            mass = mass * self._witnessed()
         believed: Floats = mass / mass.sum()
         return believed
+
+    def _witnessed(self) -> Floats:
+        """How likely each state is by what the network says of the strike that is on, [states]."""
+        _, opinion = self._hear()
+        places = np.exp(_PLACES_WEIGHT * opinion.places) @ self._known.places
+        tempi = np.interp(_PERIOD_LOGS, np.log(PERIODS_S), opinion.periods)
+        tempi = np.exp(_TEMPO_WEIGHT * np.maximum(tempi - tempi.max(), _LEAST_TEMPO))
+        witnessed: Floats = places * tempi[self._known.layout.tempo]
+        return witnessed
+
+    def _hear(self) -> tuple[State, Opinion]:
+        if self._heard is None:
+            self._heard = beat_network().hear(self._remembered, self._features.features())
+        return self._heard
 
     def _read(self, mass: Floats) -> FoundBeat:
         """The tempo and the beat that most of the mass agrees on."""

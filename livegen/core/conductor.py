@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
-from livegen.core.beat_tracking import BeatTracker
+from livegen.core.beat_tracking import BeatTracker, prepare
 from livegen.core.clock_in import ClockIn
 from livegen.core.effects import SessionBeat
 from livegen.core.events import PULSES_PER_BEAT
@@ -65,6 +65,8 @@ class Conductor:
     """
 
     def __init__(self) -> None:
+        # Now, and not when somebody on stage wants to be followed.
+        prepare()
         self.running = True
         self._clock: ClockIn | None = None
         """Numbers its ticks as the pulses of the performance; None unless a MIDI clock rules."""

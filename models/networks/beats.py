@@ -16,7 +16,7 @@ from torch import Tensor, nn
 
 from livegen.core import beat_statistics as fitted
 from livegen.core.beat_grid import PERIODS, STRIDE, Layout
-from livegen.core.strikes import FRAME_NS, MARKS, TOGETHER, Strikes
+from livegen.core.strikes import FRAME_NS, TOGETHER, Strikes
 from models.performances import Performance
 
 _LONGEST = 200
@@ -25,41 +25,31 @@ _LONGEST = 200
 
 @dataclass(slots=True)
 class Heard:
-    """A strike: frames since the last one, its further notes by lateness, its marks as 0 or 1, and when it was."""
+    """A strike: frames since the last one, its further notes by lateness, and when it was."""
 
     frames: int
     spread: list[int]
-    marks: list[float]
     time_ns: int
 
 
 def heard(performance: Performance) -> list[Heard]:
     """The strikes of a performance, as the tracker hears them."""
     strikes, found = Strikes(), list[Heard]()
-
-    def finish() -> None:
-        found[-1].spread = strikes.spread
-        for mark in strikes.marks():
-            found[-1].marks[mark] = 1.0
-
+    # `spread` goes on counting until the next strike begins.
     for note in performance.notes:
-        if found and strikes.begins(note.onset_ns):
-            finish()
-        frames = strikes.receive(note.onset_ns, note.pitch, note.velocity)
+        frames = strikes.receive(note.onset_ns)
         if frames is not None:
-            found.append(Heard(min(frames, _LONGEST), [], [0.0] * MARKS, strikes.time_ns))
-    finish()
+            found.append(Heard(min(frames, _LONGEST), strikes.spread, strikes.time_ns))
     return found
 
 
 @dataclass(frozen=True, slots=True)
 class _Tables:
-    """As `livegen.core.beat_grid.Knowledge` has them; marks as logarithms."""
+    """As `livegen.core.beat_grid.Knowledge` has them."""
 
     rate: Tensor
     charge: Tensor
     whole: Tensor
-    marks: Tensor
     spread: Tensor
     drift: Tensor
     follow: Tensor
@@ -80,7 +70,6 @@ class BeatFilter(nn.Module):
         self.pattern_by_tempo = number(fitted.PATTERN_BY_TEMPO)
         self.first_pattern = number(fitted.FIRST_PATTERN)
         self.first_place = number(fitted.FIRST_PLACE)
-        self.mark = number(fitted.MARKS)
         self.tempo = number(fitted.TEMPO)
         self.growth = number(fitted.GROWTH)
         self.chords = number(np.log(fitted.CHORDS))
@@ -110,7 +99,6 @@ class BeatFilter(nn.Module):
                 "TRANSITIONS": torch.log_softmax(self.transitions, dim=1).numpy(),
                 "PATTERN_BY_TEMPO": self.pattern_by_tempo.numpy(),
                 "FIRST_PATTERN": torch.log_softmax(self.first_pattern, dim=0).numpy(),
-                "MARKS": self.mark.numpy(),
                 "TEMPO": torch.log_softmax(self.tempo, dim=0).numpy(),
                 "GROWTH": self.growth.numpy(),
                 "FIRST_PLACE": torch.log_softmax(self.first_place, dim=0).tolist(),
@@ -134,8 +122,7 @@ class BeatFilter(nn.Module):
                 gaps = [strike.frames if at < len(line) else TOGETHER + 1 for strike, line in zip(strikes, batch, strict=True)]
                 mass = self._struck(tables, mass, torch.tensor(gaps))
             notes = torch.tensor([strike.spread for strike in strikes], dtype=torch.float32) @ tables.spread
-            marks = torch.einsum("bm,mks->bks", torch.tensor([strike.marks for strike in strikes]), tables.marks)
-            mass = mass * torch.exp(notes[:, None] + marks)
+            mass = mass * torch.exp(notes[:, None])
             mass = mass / mass.sum(dim=(1, 2), keepdim=True)
             yield mass.sum(dim=1)
 
@@ -174,7 +161,6 @@ class BeatFilter(nn.Module):
         at = -torch.log1p(-chance)[:, :, None] * density[0] + later.permute(1, 2, 0) * density[1]
         stray = self.stray.exp() * FRAME_NS / 1e9
         rate = at.sum(dim=1) + stray
-        marks = torch.log((torch.einsum("kps,kpm->mks", at, self.mark.exp()[:, self._kinds]) + stray) / rate)
         near = (bump.amax(dim=0) * self.chords.exp()[self._kinds][:, None]).amax(dim=0) + self.chord_floor.exp()
         spread = (torch.sigmoid(self.chord_weight) * near.log())[self._later]
         summed = torch.cat([torch.zeros(len(rate), 1), rate.cumsum(dim=1)], dim=1)
@@ -186,7 +172,6 @@ class BeatFilter(nn.Module):
             rate=rate,
             charge=torch.exp(summed[:, :-1] - before[:, self._tempo]),
             whole=torch.exp(before - summed[:, self._starts + torch.tensor(PERIODS)]),
-            marks=marks,
             spread=spread,
             drift=self._drift(tempi),
             follow=follow * (self._by_tempo @ self.growth).exp()[:, None, None],

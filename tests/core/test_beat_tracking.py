@@ -12,6 +12,8 @@ from hypothesis import strategies as st
 from support.laws import law, pitches, slow_law, velocities
 from support.performances import FIRST_NS, JIG, MARCH, TUNE, WALTZ, Note, Player, wanderer
 
+from livegen.core import beat_tracking
+from livegen.core.beat_network import UNTOLD, BeatNetwork, shapes
 from livegen.core.beat_tracking import FORGOTTEN_NS, BeatTracker, FoundBeat
 
 MS = 1_000_000
@@ -93,6 +95,44 @@ def test_a_beat_is_surer_than_none() -> None:
     assert beat is not None
     assert free is not None
     assert beat.confidence > 2 * free.confidence
+
+
+def certain_of(place: int) -> BeatNetwork:
+    """One that takes every strike to be on one place of the beat, whatever it hears."""
+    arrays = {name: np.zeros(shape) for name, shape in shapes(1).items()}
+    arrays["places_bias"][place] = 8.0
+    return BeatNetwork(arrays)
+
+
+@pytest.mark.parametrize(("place", "after_the_beat"), [(0, 0.0), (6, 0.5)])
+def test_what_the_network_says_decides_between_on_and_off_the_beat(
+    monkeypatch: pytest.MonkeyPatch, place: int, after_the_beat: float
+) -> None:
+    monkeypatch.setattr(beat_tracking, "beat_network", lambda: certain_of(place))
+    strikes = [(FIRST_NS + at * 500 * MS, 60, 80) for at in range(24)]
+    line = heard(strikes).line(strikes[-1][0])
+    assert line is not None
+    off = (strikes[-1][0] - line.beat_ns) / line.period_ns % 1
+    assert min(abs(off - after_the_beat), 1 - abs(off - after_the_beat)) < 0.1
+
+
+def test_of_the_first_strikes_the_network_says_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    strikes = [(FIRST_NS + at * 500 * MS, 60, 80) for at in range(UNTOLD + 1)]
+    lines = []
+    for place in (0, 6):
+        monkeypatch.setattr(beat_tracking, "beat_network", lambda place=place: certain_of(place))
+        lines.append([heard(strikes[:count]).line(strikes[count - 1][0]) for count in (UNTOLD, UNTOLD + 1)])
+    assert lines[0][0] == lines[1][0]
+    assert lines[0][1] != lines[1][1]
+
+
+def test_who_asks_in_between_changes_nothing() -> None:
+    asked, left_alone = BeatTracker(), BeatTracker()
+    for onset_ns, pitch, velocity in MARCH.notes(12, 0):
+        asked.receive(onset_ns, pitch, velocity)
+        left_alone.receive(onset_ns, pitch, velocity)
+        asked.line(onset_ns)
+    assert asked.line(onset_ns) == left_alone.line(onset_ns)
 
 
 def test_after_a_long_silence_everything_begins_anew() -> None:

@@ -35,7 +35,7 @@ class Stolen:
         return round(stolen / passed, 4) if passed else 0.0
 
     def _ticks(self) -> tuple[int, int] | None:
-        """Stolen, and all: on Linux the first line of the file counts user, nice, system, idle, iowait, irq, softirq, stolen."""
+        """Stolen, and all: the first line of Linux's file counts user, nice, system, idle, iowait, irq, softirq, stolen."""
         try:
             ticks = [int(word) for word in self._stat.read_text(encoding="ascii").partition("\n")[0].split()[1:9]]
         except (OSError, ValueError):
