@@ -13,6 +13,7 @@ import onnxruntime
 
 from livegen import __version__
 from livegen.cli.options import Subparsers
+from livegen.core.beat_network import beat_network
 from livegen.core.errors import LivegenError
 from livegen.desk.holder import holder_of
 from livegen.devices.rtmidi_ports import available_apis
@@ -75,6 +76,7 @@ def _model() -> Finding:
     providers = ", ".join(onnxruntime.get_available_providers())
     try:
         generator = open_generator(DEFAULTS.model)
+        beat_network()
     except LivegenError as error:
         return Finding("model", ok=False, text=str(error))
     return Finding(

@@ -62,6 +62,9 @@ class Conductor:
 
     Attributes:
         running: whether music is wanted: not while a clock has said stop.
+
+    Raises:
+        ModelError: the network that hears beats is missing or damaged.
     """
 
     def __init__(self) -> None:

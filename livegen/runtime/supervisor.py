@@ -19,6 +19,7 @@ from multiprocessing.context import SpawnProcess
 from pathlib import Path
 from typing import Any, cast
 
+from livegen.core.beat_network import beat_network
 from livegen.core.errors import DeviceError, LivegenError
 from livegen.core.parameters import Value, build_registry
 from livegen.devices import ableton_link
@@ -106,7 +107,7 @@ class Supervisor:
         notifier: tells a service manager how it goes.
 
     Raises:
-        ModelError, ConfigError: the model or a parameter is not usable; nothing has been started.
+        ModelError, ConfigError: a model or a parameter is not usable; nothing has been started.
     """
 
     def __init__(
@@ -127,6 +128,8 @@ class Supervisor:
         self._clock = MonotonicClock()
         self._context = multiprocessing.get_context("spawn")
         self._styles = styles_of(config.model)
+        # The performer needs it too, and would be started again and again without it.
+        beat_network()
         self._settings: tuple[tuple[str, Value], ...] = config.settings(build_registry(self._styles)).items()
         self._children: dict[str, _Child] = {}
         self._stopping = False

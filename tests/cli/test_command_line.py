@@ -24,6 +24,8 @@ from support import jack
 from livegen import __version__
 from livegen.cli import doctor
 from livegen.cli.main import COMMANDS, main
+from livegen.core.beat_network import BeatNetwork
+from livegen.core.errors import ModelError
 from livegen.devices import rtmidi_ports
 from livegen.generators import model_files
 from livegen.generators.model_files import bundled_directory
@@ -32,6 +34,13 @@ from livegen.runtime.delays import delays_file
 
 LIMIT_S = 60
 NO_SERVER = {"JACK_DEFAULT_SERVER": "livegen-no-such-server", "JACK_NO_START_SERVER": "1"}
+
+
+def damaged_network() -> BeatNetwork:
+    """What reading the network that hears beats does where its file is damaged."""
+    raise ModelError("it is damaged")
+
+
 NAMES = ("run", "demo", "simulate", "calibrate", "bench", "doctor", "ports", "models", "replay", "service")
 
 Refused = Callable[..., str]
@@ -580,6 +589,14 @@ class TestDoctor:
         found = findings(capfd.readouterr().out)["model"]
         assert not found["ok"]
         assert "sha256" in found["text"]
+
+    @pytest.mark.usefixtures("no_server")
+    def test_a_network_that_cannot_be_used(self, capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr(doctor, "beat_network", damaged_network)
+        assert main(["doctor", "--json"]) == 1
+        found = findings(capfd.readouterr().out)["model"]
+        assert not found["ok"]
+        assert found["text"] == "it is damaged"
 
     @pytest.mark.jack
     def test_with_jack_all_is_well(self, jack_server: jack.JackServer, capfd: pytest.CaptureFixture[str]) -> None:

@@ -23,6 +23,7 @@ from typing import Any
 import pytest
 from support.live import ask_osc
 
+from livegen.core.beat_network import BeatNetwork
 from livegen.core.errors import DeviceError, ModelError
 from livegen.core.midi import NoteOff, NoteOn, encode, parse
 from livegen.core.parameters import Value
@@ -507,6 +508,15 @@ class TestFailures:
         with pytest.raises(ModelError, match="nowhere"):
             Supervisor(Config(model="nowhere"), print)
         assert not list(tmp_path.iterdir())
+        assert not multiprocessing.active_children()
+
+    def test_a_damaged_network_for_beats_is_said_before_anything_starts(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        def damaged() -> BeatNetwork:
+            raise ModelError("it is damaged")
+
+        monkeypatch.setattr(supervisor, "beat_network", damaged)
+        with pytest.raises(ModelError, match="it is damaged"):
+            Supervisor(Config(), print)
         assert not multiprocessing.active_children()
 
     def test_a_start_that_takes_too_long_is_given_up(self, rig: MakeRig) -> None:
