@@ -13,6 +13,7 @@ import sys
 import time
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from itertools import islice
 from pathlib import Path
 
@@ -34,6 +35,7 @@ from models.performances import Manner, line_of, perform
 from models.progress import Progress
 from models.shards import open_pieces
 from models.tactus import tapped
+from models.training.files import replace_file
 
 _PERIODS_WEIGHT = 0.5
 _BLUR = 1.5
@@ -140,7 +142,7 @@ def train(model: BeatHearing, options: argparse.Namespace, training: Sequence[Pi
         last = step + 1 == options.steps
         if last or time.monotonic() - saved_s > _SAVED_EVERY_S:
             saved_s = time.monotonic()
-            _save(options.out, {**model.arrays(), "usual_places": usual})
+            replace_file(options.out, partial(_write, {**model.arrays(), "usual_places": usual}))
             print(f"\nstep {step + 1}: training {recent:.3f}, {validated(model, validation)}", file=sys.stderr)
     progress.close()
 
@@ -156,12 +158,10 @@ def validated(model: BeatHearing, batch: Batch) -> str:
     return f"validation {places:.3f} (places), {periods:.3f} (periods), whether on the beat right in {on_beat:.3f}"
 
 
-def _save(path: Path, arrays: Mapping[str, npt.NDArray[np.float32]]) -> None:
-    """All of it or nothing: the old file stays until the new one is whole."""
-    beside = path.with_name(path.name + ".part")
-    with beside.open("wb") as file:
+def _write(arrays: Mapping[str, npt.NDArray[np.float32]], path: Path) -> None:
+    # By name numpy would add an ending of its own.
+    with path.open("wb") as file:
         np.savez(file, **arrays)
-    beside.replace(path)
 
 
 def _on(device: torch.device, batch: Batch) -> Batch:

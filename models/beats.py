@@ -1,8 +1,8 @@
 """Fit the numbers of the beat tracker: `python -m models.beats --data DIR --out livegen/core/beat_statistics.py`.
 
-Training pieces are played with tempi that come and go and notes that are off, and the numbers move so that the tracker
-believes, after each strike, in the beat that is. It goes on from the numbers that the tracker has; the same numbers, pieces and
-seed give the same ones again.
+Training pieces are played with tempi that come and go and notes that are off, and the numbers move so that the tracker,
+without its network, believes after each strike in the beat that is. It goes on from the numbers that the tracker has; the same
+numbers, pieces and seed give the same ones again.
 """
 
 from __future__ import annotations

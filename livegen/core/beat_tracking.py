@@ -83,7 +83,7 @@ def prepare() -> None:
 
 
 class BeatTracker:
-    """Hears one player's notes and says where the beat is. Single-threaded, never blocks; a note costs less than a ms.
+    """Hears one player's notes and says where the beat is. Single-threaded, never blocks; a note costs about a ms.
 
     Args:
         tempi_bpm: between which the tempo is known to be; None if it may be any, 40 to 250.

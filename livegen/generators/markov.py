@@ -6,18 +6,17 @@ last notes say, and chords and bass keep to it.
 
 from __future__ import annotations
 
-import zlib
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from importlib.resources import as_file, files
 from pathlib import Path
 from typing import Any
-from zipfile import BadZipFile, ZipFile
 
 import numpy as np
 import numpy.typing as npt
 
 from livegen.core import vocabulary as v
+from livegen.core.archives import read_arrays
 from livegen.core.errors import InputError, ModelError
 from livegen.core.events import PULSES_PER_BEAT, Chord, End, Note, On, Part, PlayerEvent
 from livegen.core.harmony import NO_CHORD, ChordSymbol
@@ -37,10 +36,6 @@ PLAYER_WEIGHT = 8
 """A note of the player counts as much as so many of the corpus: it is the player that should be answered."""
 
 LONGEST_PULSES = v.DURATIONS[-1]
-
-
-_UNREADABLE = (OSError, ValueError, KeyError, TypeError, AttributeError, EOFError, RuntimeError, BadZipFile, zlib.error)
-"""What numpy and zipfile raise for a file that is damaged, or no archive of arrays: they have no common base."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -177,26 +172,20 @@ def load_table(path: Path | None = None) -> Ngram:
     if path is None:
         with as_file(files("livegen") / "pretrained" / TABLE) as bundled:
             return load_table(bundled)
-    try:
-        # numpy reads an array's header before it knows the checksum, and what a damaged header says can be anything.
-        with ZipFile(path) as archive_file:
-            if (damaged := archive_file.testzip()) is not None:
-                raise ModelError(f"{path}: not a Markov table: {damaged} in it is damaged; fit it again")
-        # Opened here, because numpy leaves the file open when it is no archive.
-        with path.open("rb") as file, np.load(file, allow_pickle=False) as archive:
-            found = str(archive["vocabulary"])
-            if found != v.HASH:
-                raise ModelError(f"{path}: vocabulary {found}, but this livegen has {v.HASH}; fit the table again")
-            tables = {name: archive[name] for name in SHAPES}
-    except _UNREADABLE as error:
-        raise ModelError(f"{path}: not a Markov table: {error}") from error
+    arrays = read_arrays(path, "a Markov table")
+    if missing := {"vocabulary", *SHAPES} - set(arrays):
+        raise ModelError(f"{path}: not a Markov table: it has no {min(missing)}; fit it again")
+    found = str(arrays["vocabulary"])
+    if found != v.HASH:
+        raise ModelError(f"{path}: vocabulary {found}, but this livegen has {v.HASH}; fit the table again")
+    tables = {name: arrays[name] for name in SHAPES}
     for name, shape in SHAPES.items():
         found_shape, kind = tables[name].shape, tables[name].dtype
         if found_shape != shape:
             raise ModelError(f"{path}: the table of {name} has shape {found_shape}, not {shape}; fit it again")
         if kind != np.uint32:
             raise ModelError(f"{path}: the table of {name} holds {kind}, not uint32; fit it again")
-    return Ngram(tables)
+    return Ngram({name: table.astype(np.uint32, copy=False) for name, table in tables.items()})
 
 
 def save_table(table: Ngram, path: Path) -> None:

@@ -42,7 +42,7 @@ def test_a_network_without_an_array_or_with_one_of_another_shape_is_refused() ->
         BeatNetwork(arrays | {"places": np.zeros((13, 9))})
     with pytest.raises(ModelError):
         BeatNetwork({})
-    with pytest.raises(ModelError, match="periods has a number"):
+    with pytest.raises(ModelError, match="periods has something"):
         BeatNetwork(arrays | {"periods": np.full(shapes(8)["periods"], np.nan)})
 
 
