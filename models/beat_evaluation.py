@@ -1,9 +1,10 @@
 """Score the beat tracker on performances made from held-out pieces: `python -m models.beat_evaluation --data DIR`.
 
 Each piece is played with a tempo that goes up to 15 % from its own, and with every note off by 30 ms on average (standard
-deviation), its melody alone and all its parts. The beat is the one that people tap (`models.tactus`); with `--written` that on
-the page, at the tempo of the file. Beats count as they were announced before they came, after the first eight. Then there is
-playing without a beat, where the tracker should say so.
+deviation; with `--even` by any time up to 30 ms), its melody alone and all its parts. The beat is the one that people tap
+(`models.tactus`); with `--written` that on the page, at the tempo of the file. Pieces whose files lose their beat are left out.
+Beats count as they were announced before they came, after the first eight. Then there is playing without a beat, where the
+tracker should say so.
 """
 
 from __future__ import annotations
@@ -20,6 +21,7 @@ import numpy as np
 
 from livegen.core.beat_tracking import BeatTracker
 from livegen.core.errors import InputError, LivegenError
+from models.corpora.kept_beats import keeps_its_beat
 from models.corpora.piece import Piece
 from models.corpora.registry import split
 from models.evaluate import without_nan
@@ -41,29 +43,29 @@ SYSTEMS: dict[str, Callable[[float], Tracker]] = {
 """Trackers, given the tempo that is played about."""
 PARTS = ("melody", "all parts")
 FREE = ("log-normal", "exponential", "uniform")
-LIMIT = 24
-"""Pieces of each corpus unless told otherwise."""
 _FEWEST_NOTES = 40
 _SETTLED_NS = 6_000_000_000
 """Playing without a beat is scored from then on."""
 
 
-def chosen_pieces(pieces: Sequence[Piece], limit: int, seed: int) -> list[Piece]:
-    """At most so many pieces of each corpus with enough notes, drawn at random."""
+def chosen_pieces(pieces: Sequence[Piece], seed: int, limit: int | None = None) -> list[Piece]:
+    """Pieces with enough notes and a beat to be found, at most so many of each corpus, in random order."""
     order = np.random.default_rng(seed).permutation(len(pieces))
     taken: dict[str, int] = {}
     found = []
     for at in order:
         piece = pieces[int(at)]
-        if len(piece.melody) >= _FEWEST_NOTES and taken.get(piece.corpus, 0) < limit:
+        if len(piece.melody) < _FEWEST_NOTES or (limit is not None and taken.get(piece.corpus, 0) >= limit):
+            continue
+        if keeps_its_beat(piece):
             taken[piece.corpus] = taken.get(piece.corpus, 0) + 1
             found.append(piece)
     return found
 
 
-def evaluate(pieces: Sequence[Piece], seed: int, *, as_written: bool = False) -> dict[str, Any]:
+def evaluate(pieces: Sequence[Piece], seed: int, *, as_written: bool = False, even: bool = False) -> dict[str, Any]:
     """All findings; deterministic for the seed."""
-    found: dict[str, Any] = {"pieces": len(pieces), "seed": seed, "written": as_written, "played": {}, "free": {}}
+    found: dict[str, Any] = {"pieces": len(pieces), "seed": seed, "written": as_written, "even": even, "played": {}, "free": {}}
     progress = Progress(2 * len(pieces))
     for whole, name in enumerate(PARTS):
         values: dict[str, list[dict[str, float]]] = {system: [] for system in SYSTEMS}
@@ -71,7 +73,7 @@ def evaluate(pieces: Sequence[Piece], seed: int, *, as_written: bool = False) ->
             progress.show(whole * len(pieces) + at, f"{name}: {piece.corpus}")
             rng = np.random.default_rng([seed, at])
             tactus = written(piece) if as_written else tapped(piece, np.random.default_rng([seed, at, 2]))
-            performance = perform(piece, line_of(piece, whole=bool(whole)), Manner(), rng, tactus)
+            performance = perform(piece, line_of(piece, whole=bool(whole)), Manner(even=even), rng, tactus)
             for system, make in SYSTEMS.items():
                 values[system].append(score(partial(make, tactus.tempo_bpm), performance))
         found["played"][name] = {
@@ -129,17 +131,18 @@ def main(arguments: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="python -m models.beat_evaluation", description="Score the beat tracker.")
     parser.add_argument("--data", type=Path, required=True, help="folder with one folder a corpus, or with shards")
     parser.add_argument("--part", choices=("validation", "test"), default="test", help="of the split (default: %(default)s)")
-    parser.add_argument("--limit", type=int, default=LIMIT, metavar="N", help="pieces of each corpus (default: %(default)s)")
+    parser.add_argument("--limit", type=int, metavar="N", help="pieces of each corpus, at most (default: all)")
     parser.add_argument("--seed", type=int, default=1, help="of the playing and of the intervals (default: %(default)s)")
     parser.add_argument("--written", action="store_true", help="beats and tempi as they are on the page and in the file")
+    parser.add_argument("--even", action="store_true", help="notes are off by up to 30 ms, and not by 30 ms on average")
     parser.add_argument("--json", type=Path, metavar="FILE", help="write all figures")
     options = parser.parse_args(arguments)
     try:
         parts = dict(zip(("training", "validation", "test"), split(open_pieces(options.data)), strict=True))
-        pieces = chosen_pieces(parts[options.part], options.limit, options.seed)
+        pieces = chosen_pieces(parts[options.part], options.seed, options.limit)
         if not pieces:
             raise InputError(f"{options.data}: no piece with {_FEWEST_NOTES} notes falls into the {options.part} part")
-        found = without_nan(evaluate(pieces, options.seed, as_written=options.written))
+        found = without_nan(evaluate(pieces, options.seed, as_written=options.written, even=options.even))
         if options.json:
             options.json.write_text(json.dumps(found, indent=2) + "\n", encoding="utf-8")
     except (LivegenError, OSError) as error:

@@ -23,7 +23,7 @@ LONGEST = 192
 FEWEST = 24
 """Strikes, and notes, of a lesson."""
 
-_BALANCE = 0.4
+_BALANCE = 0.25
 """How far small corpora are played as often as large ones: 0 by their pieces, 1 all alike."""
 _MARCHES = 0.04
 """Share of lessons that are one: on stage they are more frequent than in the corpora, which have hardly any."""
@@ -32,6 +32,9 @@ _SHORTEST_BEATS = 40
 _NEAR_PULSES = 0.51
 """A note half a pulse from a place is on it."""
 _NOTES_A_STRIKE = 8
+_TRANSPOSED = 6
+"""Semitones, at most."""
+_PITCHES = range(128)
 
 Floats = npt.NDArray[np.float32]
 Labels = npt.NDArray[np.int64]
@@ -97,15 +100,18 @@ class Lessons:
 
     def _march(self) -> Lesson:
         made = march(self._rng)
-        manner = Manner(noise_s=self._rng.uniform(0.004, 0.036), depth=self._rng.uniform(0.02, 0.17))
+        manner = Manner(noise_s=self._rng.uniform(0.008, 0.036), depth=self._rng.uniform(0.02, 0.17))
         return lesson(perform(made, made.melody, manner, self._rng))
 
     def _drawn(self, piece: Piece) -> Lesson | None:
         """A piece in a random manner; None if it is too short."""
         rng = self._rng
+        if rng.random() < 0.3:
+            piece = replace(piece, parts={part: notes for part, notes in piece.parts.items() if rng.random() < 0.6})
         notes = line_of(piece, whole=bool(rng.random() < 0.6))
         if rng.random() < 0.15:
             notes = _of_one_hand(notes, rng)
+        notes = _transposed(notes, int(rng.integers(-_TRANSPOSED, _TRANSPOSED + 1)))
         if len(notes) < FEWEST:
             return None
         beats = (notes[-1].onset - notes[0].onset) / PULSES_PER_BEAT
@@ -113,7 +119,7 @@ class Lessons:
             begin = notes[0].onset + rng.random() * (beats - _SHORTEST_BEATS) * PULSES_PER_BEAT
             notes = tuple(note for note in notes if note.onset >= begin)
         notes = notes[: LONGEST * _NOTES_A_STRIKE]
-        manner = Manner(noise_s=rng.uniform(0.004, 0.036), depth=rng.uniform(0.02, 0.17), beats=10**6)
+        manner = Manner(noise_s=rng.uniform(0.008, 0.036), depth=rng.uniform(0.02, 0.17), beats=10**6)
         performance = perform(piece, notes, manner, rng, tapped(piece, rng, spread=0.2))
         if rng.random() < 0.3:
             performance = _with_gaps(performance, rng)
@@ -140,6 +146,10 @@ def _of_one_hand(notes: Sequence[PieceNote], rng: np.random.Generator) -> tuple[
     """The notes above a pitch, or those below it."""
     split, high = int(rng.integers(50, 72)), bool(rng.random() < 0.6)
     return tuple(note for note in notes if (note.pitch >= split) == high)
+
+
+def _transposed(notes: Sequence[PieceNote], semitones: int) -> tuple[PieceNote, ...]:
+    return tuple(replace(note, pitch=note.pitch + semitones) for note in notes if note.pitch + semitones in _PITCHES)
 
 
 def _with_gaps(performance: Performance, rng: np.random.Generator) -> Performance:

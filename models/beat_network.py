@@ -28,6 +28,7 @@ from livegen.core.beat_network import PERIODS_S, PLACES, UNTOLD, beat_network
 from livegen.core.errors import InputError, LivegenError
 from livegen.core.strike_features import FEATURES
 from models.beat_lessons import FEWEST, Lesson, Lessons, lesson
+from models.corpora.kept_beats import keeps_its_beat
 from models.corpora.piece import Piece
 from models.corpora.registry import split
 from models.networks.beat_network import BeatHearing
@@ -45,6 +46,8 @@ _DECAY = 0.02
 _SAVED_EVERY_S = 300.0
 _VALIDATED = 16
 """Pieces of each corpus."""
+_AGAIN, _WAITING = 2, 512
+"""How often a lesson comes, and out of how many the next is drawn."""
 _COUNTED = 5
 """Batches from which it is told how usual each place is."""
 
@@ -71,14 +74,19 @@ def batch_of(lessons: Sequence[Lesson]) -> Batch:
 
 
 class Drawn(IterableDataset[Lesson]):
-    """Lessons without an end, other ones in each worker."""
+    """Lessons without an end, other ones in each worker; each comes `_AGAIN` times: it takes longer to play than to hear."""
 
     def __init__(self, pieces: Sequence[Piece], corpora: Sequence[str], seed: int) -> None:
         self._pieces, self._corpora, self._seed = pieces, corpora, seed
 
     def __iter__(self):  # type: ignore[no-untyped-def]
         worker = get_worker_info()
-        return iter(Lessons(self._pieces, self._corpora, self._seed + (1000 * worker.id if worker is not None else 0)))
+        seed = self._seed + (1000 * worker.id if worker is not None else 0)
+        rng, waiting = np.random.default_rng([seed, 1]), list[Lesson]()
+        for drawn in Lessons(self._pieces, self._corpora, seed):
+            waiting += [drawn] * _AGAIN
+            while len(waiting) > _WAITING:
+                yield waiting.pop(int(rng.integers(len(waiting))))
 
 
 def surprise(model: BeatHearing, batch: Batch) -> tuple[Tensor, Tensor]:
@@ -188,7 +196,7 @@ def main(arguments: list[str] | None = None) -> int:
     torch.set_num_threads(1)
     torch.manual_seed(options.seed)
     try:
-        training, validation, _ = split(open_pieces(options.data))
+        training, validation, _ = (list(filter(keeps_its_beat, part)) for part in split(open_pieces(options.data)))
         if options.units is not None:
             model = BeatHearing(options.units)
         else:

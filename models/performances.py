@@ -52,7 +52,8 @@ class Manner:
     """How a piece is played.
 
     Attributes:
-        noise_s: standard deviation of each note's time, those of a chord each for itself.
+        noise_s: standard deviation of the time of each note, of a chord too; with `even` how far one is off at most.
+        even: whether notes are off by all times up to `noise_s` alike, and not by the normal law.
         depth: how far the tempo goes from the one that is played about, as a share of it.
         roll_s: how much later the highest notes of a chord come than the lowest, over four octaves.
         first: beats, as they are played, that are left out at the beginning.
@@ -60,6 +61,7 @@ class Manner:
     """
 
     noise_s: float = 0.03
+    even: bool = False
     depth: float = 0.15
     roll_s: float = 0.0
     first: int = 0
@@ -85,7 +87,8 @@ def perform(
     count = int(places[-1]) + 2
     beats = _beats(60 / tactus.tempo_bpm / _tempo_curve(count, manner.depth, rng))
     pitches = np.array([note.pitch for note in chosen])
-    onsets = np.interp(places, np.arange(count + 1), beats) + rng.normal(size=len(chosen)) * manner.noise_s
+    off = rng.uniform(-1, 1, len(chosen)) if manner.even else rng.normal(size=len(chosen))
+    onsets = np.interp(places, np.arange(count + 1), beats) + off * manner.noise_s
     onsets += manner.roll_s * (pitches - pitches.mean()) / 48
     velocities = [note.velocity or VELOCITY for note in chosen]
     beats_ns = (np.round(beats[:count] * 1e9) + _START_NS).astype(np.int64)

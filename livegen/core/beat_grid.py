@@ -31,6 +31,9 @@ _ON_NONE = 0.02
 """How much a strike on no place of the beat is looked for, where one that is exactly on a place counts 1."""
 _NEVER = 1e-300
 """Instead of 0, to divide by."""
+_SPREAD, _DRIFT = 1.25, 1.7
+"""So much more than fitted, strikes are off and the tempo changes, for trackers: the fit knows no network, and beside one it
+is better so (F on validation pieces)."""
 
 
 class Layout:
@@ -76,6 +79,10 @@ class Layout:
 class Knowledge:
     """The fitted numbers, spread over the states.
 
+    Args:
+        spread: how many times as far off strikes are as fitted.
+        drift: how many times as much the tempo changes.
+
     Attributes:
         rate: strikes a frame, [patterns, states].
         charge: 1 over the chance of no strike since the beat began, [patterns, states].
@@ -89,13 +96,14 @@ class Knowledge:
         near: which tempi agree, 0 or 1, [tempi, tempi].
     """
 
-    def __init__(self) -> None:
+    def __init__(self, spread: float = 1.0, drift: float = 1.0) -> None:
         self.layout = layout = Layout()
+        self._spread_ns, self._drifting = fitted.SPREAD_NS * spread, fitted.DRIFT * drift
         liking = layout.by_tempo @ fitted.PATTERN_BY_TEMPO
         follow = _shares(fitted.TRANSITIONS + liking[:, np.newaxis, :])
         self.growth: Floats = layout.by_tempo @ fitted.GROWTH
         self.follow: Floats = follow * np.exp(self.growth)[:, np.newaxis, np.newaxis]
-        bump = np.exp(-0.5 * (layout.seconds_off() * 1e9 / fitted.SPREAD_NS) ** 2)
+        bump = np.exp(-0.5 * (layout.seconds_off() * 1e9 / self._spread_ns) ** 2)
         self._places(bump, follow)
         tempi = _shares(layout.by_tempo @ fitted.TEMPO)
         self._tempi(tempi)
@@ -105,7 +113,7 @@ class Knowledge:
 
     def _places(self, bump: Floats, follow: Floats) -> None:
         layout = self.layout
-        density = bump * (FRAME_NS / fitted.SPREAD_NS / math.sqrt(2 * math.pi))
+        density = bump * (FRAME_NS / self._spread_ns / math.sqrt(2 * math.pi))
         strike = -np.log1p(-fitted.STRIKES)
         next_strike = -np.log1p(-np.einsum("tkl,lp->tkp", follow, fitted.STRIKES))[layout.tempo]
         at = strike[:, :, np.newaxis] * density[0] + next_strike.transpose(1, 2, 0) * density[1]
@@ -125,10 +133,10 @@ class Knowledge:
         logs = np.log(PERIODS)
         apart = logs[:, np.newaxis] - logs
         self.near: Floats = (np.abs(apart) < NEAR).astype(np.float64)
-        drift = np.exp(-0.5 * (apart / fitted.DRIFT) ** 2)
+        drift = np.exp(-0.5 * (apart / self._drifting) ** 2)
         self.drift: Floats = drift / drift.sum(axis=1, keepdims=True) + fitted.JUMP * tempi
         for octave in (-math.log(2), math.log(2)):
-            other = np.exp(-0.5 * ((apart - octave) / fitted.DRIFT) ** 2)
+            other = np.exp(-0.5 * ((apart - octave) / self._drifting) ** 2)
             self.drift += fitted.OCTAVE * other / np.maximum(other.sum(axis=1, keepdims=True), 1.0)
 
     def between(self, tempi_bpm: tuple[float, float]) -> Knowledge:
@@ -177,4 +185,4 @@ def _shares(logs: Floats) -> Floats:
 @cache
 def knowledge() -> Knowledge:
     """The one that all trackers share; nothing writes to it."""
-    return Knowledge()
+    return Knowledge(_SPREAD, _DRIFT)

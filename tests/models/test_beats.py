@@ -13,7 +13,7 @@ import torch
 from support.performances import MARCH, Player
 
 from livegen.core import beat_statistics as fitted
-from livegen.core.beat_grid import Floats, knowledge
+from livegen.core.beat_grid import Floats, Knowledge
 from livegen.core.beat_tracking import BeatTracker, FoundBeat
 from livegen.core.events import Part
 from livegen.core.strikes import TOGETHER
@@ -74,6 +74,21 @@ def test_the_tempo_goes_as_far_as_the_manner_says_and_no_further() -> None:
     assert 0.1 < np.abs(tempi / 100 - 1).max() <= 0.1501
 
 
+def test_notes_are_off_by_the_normal_law_or_evenly_and_no_further() -> None:
+    melody = tuple(PieceNote(beat * 24, 60, 24) for beat in range(400))
+    long = Piece("leadsheets", "w", "jazz", 100.0, 4, 0, melody)
+
+    def off_s(*, even: bool) -> Floats:
+        manner = Manner(noise_s=0.03, even=even, depth=0.0, beats=400)
+        performance = perform(long, melody, manner, np.random.default_rng(0))
+        return (np.array([note.onset_ns for note in performance.notes]) - performance.beats_ns[:400]) / S
+
+    assert off_s(even=False).std() == pytest.approx(0.03, rel=0.1)
+    assert np.abs(off_s(even=False)).max() > 0.06
+    assert off_s(even=True).std() == pytest.approx(0.03 / np.sqrt(3), rel=0.1)
+    assert np.abs(off_s(even=True)).max() <= 0.03
+
+
 def test_beats_can_be_left_out_at_the_begin_and_at_the_end() -> None:
     performance = perform(piece(), line_of(piece(), whole=False), Manner(0.0, 0.0, first=10, beats=8), np.random.default_rng(0))
     assert len(performance.notes) == 8
@@ -97,8 +112,9 @@ def test_a_piece_without_metre_keeps_its_notes_but_not_its_beats() -> None:
 
 
 def believed(line: Sequence[Heard]) -> list[Floats]:
-    """What the tracker's own numbers believe after each strike, [states]."""
-    known, mass, found = knowledge(), knowledge().first, []
+    """What the tracker's filter believes after each strike, its numbers as they are fitted, [states]."""
+    known, found = Knowledge(), list[Floats]()
+    mass = known.first
     for at, strike in enumerate(line):
         if at:
             mass = known.passed(mass, TOGETHER, charged=False)
@@ -207,9 +223,13 @@ def test_the_commands_run_on_a_folder_of_corpora(
     assert found["pieces"] > 0
     assert set(found["played"]) == set(beat_evaluation.PARTS)
     assert not found["written"]
+    assert not found["even"]
     assert "Beats of" in capsys.readouterr().out
-    assert beat_evaluation.main([*plain, "--written"]) == 0
-    assert json.loads(written.read_text())["written"]
+    assert beat_evaluation.main([*plain, "--written", "--even"]) == 0
+    otherwise = json.loads(written.read_text())
+    assert otherwise["written"]
+    assert otherwise["even"]
+    assert otherwise["played"] != found["played"]
     assert beat_evaluation.main(["--data", str(tmp_path / "nothing")]) == 2
     assert "not evaluated" in capsys.readouterr().err
     assert beats.main(["--data", str(tmp_path / "nothing"), "--out", str(tmp_path / "numbers.py")]) == 2

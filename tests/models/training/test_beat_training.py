@@ -17,11 +17,14 @@ from livegen.core.events import Part
 from livegen.core.strike_features import FEATURES
 from models import beat_network
 from models.beat_lessons import Lesson, Lessons, lesson, march, place_of
+from models.corpora.kept_beats import keeps_its_beat
 from models.corpora.piece import Piece, PieceNote
 from models.networks.beat_network import BeatHearing
 from models.performances import Manner, line_of, perform
 from models.tactus import TAPPED_BPM, Tactus, has_tempo, tapped, written
 
+STRIKE_SIZE, LOWEST_PITCH = 15, 17
+"""Among the features."""
 EXACT = Manner(noise_s=0.0, depth=0.0)
 
 
@@ -37,32 +40,58 @@ def exact(of: Piece, tactus: Tactus | None = None) -> Lesson:
     return lesson(perform(of, line_of(of, whole=False), EXACT, np.random.default_rng(0), tactus))
 
 
+def tap(of: Piece) -> Tactus:
+    """Its beat, where nothing is drawn at random."""
+    return tapped(of, np.random.default_rng(0))
+
+
 class TestTactus:
     """The beat that people tap."""
 
-    rng = np.random.default_rng(0)
-
     def test_a_usual_tempo_is_played_as_it_is_written(self) -> None:
-        assert tapped(piece(), self.rng) == written(piece()) == Tactus(24, 100.0)
+        assert tap(piece()) == written(piece()) == Tactus(24, 100.0)
 
     def test_beats_too_fast_are_taken_together_and_begin_with_the_bar(self) -> None:
-        assert tapped(piece(tempo_bpm=300.0), self.rng) == Tactus(48, 150.0, True)
-        assert tapped(piece(tempo_bpm=360.0, beats_per_bar=3), self.rng) == Tactus(72, pytest.approx(120.0), True)
-        assert tapped(piece(tempo_bpm=330.0, beats_per_bar=6), self.rng) == Tactus(72, pytest.approx(110.0), True)
-        assert tapped(piece(tempo_bpm=300.0, beats_per_bar=5), self.rng) == Tactus(24, 300.0)
+        assert tap(piece(tempo_bpm=300.0)) == Tactus(48, 150.0, True)
+        assert tap(piece(tempo_bpm=360.0, beats_per_bar=3)) == Tactus(72, pytest.approx(120.0), True)
+        assert tap(piece(tempo_bpm=330.0, beats_per_bar=6)) == Tactus(72, pytest.approx(110.0), True)
+        assert tap(piece(tempo_bpm=300.0, beats_per_bar=5)) == Tactus(24, 300.0)
 
     def test_beats_too_slow_are_divided_as_the_notes_divide_them(self) -> None:
-        assert tapped(piece(tempo_bpm=35.0), self.rng) == Tactus(12, 70.0)
-        assert tapped(piece(range(0, 960, 8), 35.0), self.rng) == Tactus(8, 105.0)
+        assert tap(piece(tempo_bpm=35.0)) == Tactus(12, 70.0)
+        assert tap(piece(range(0, 960, 8), 35.0)) == Tactus(8, 105.0)
 
     @pytest.mark.parametrize(("corpus", "tempo"), [("irish", 97.0), ("polish", 120.0), ("polish", 80.0), ("mutopia", 30.0)])
     def test_where_no_tempo_is_written_one_is_drawn(self, corpus: str, tempo: float) -> None:
         unknown = piece(corpus=corpus, tempo_bpm=tempo)
         assert not has_tempo(unknown)
-        tempi = [tapped(unknown, self.rng).tempo_bpm for _ in range(20)]
+        rng = np.random.default_rng(0)
+        tempi = [tapped(unknown, rng).tempo_bpm for _ in range(20)]
         assert len(set(tempi)) > 10
         assert all(TAPPED_BPM[0] <= each <= TAPPED_BPM[1] for each in tempi)
         assert has_tempo(piece(corpus="mutopia", tempo_bpm=97.0))
+
+
+class TestKeepingTheBeat:
+    """Which files can be learnt from, and scored."""
+
+    def test_a_piece_on_its_beat_keeps_it_also_in_triplets_and_from_a_pickup_on(self) -> None:
+        assert keeps_its_beat(piece())
+        assert keeps_its_beat(piece(range(0, 960, 8)))
+        assert keeps_its_beat(piece(range(6, 966, 24), bar_offset=6, parts={}))
+
+    def test_notes_that_are_anywhere_have_none(self) -> None:
+        anywhere = np.sort(np.random.default_rng(0).integers(0, 2400, 300)).tolist()
+        assert not keeps_its_beat(piece(anywhere, parts={}))
+        assert not keeps_its_beat(piece((), parts={}))
+
+    def test_a_piece_that_slips_to_the_off_beat_loses_it(self) -> None:
+        quarters = [*range(0, 768, 24), *range(780, 1548, 24)]
+        assert keeps_its_beat(piece(quarters[:32], parts={}))
+        assert not keeps_its_beat(piece(quarters, parts={}))
+
+    def test_off_beats_all_along_are_a_rhythm(self) -> None:
+        assert keeps_its_beat(piece(range(12, 1500, 24), parts={}))
 
 
 class TestLessons:
@@ -97,6 +126,22 @@ class TestLessons:
         spans_s = np.diff(performance.beats_ns)[:58] / 1e9
         assert PERIODS_S[taught.periods[1:59]] == pytest.approx(spans_s, rel=0.06)
         assert np.ptp(PERIODS_S[taught.periods]) > 0.05
+
+    def test_a_piece_is_drawn_in_other_keys(self) -> None:
+        one_note = piece(parts={}, melody=tuple(PieceNote(onset, 60, 12) for onset in range(0, 960, 12)))
+        drawn = islice(Lessons([one_note], ["pop909"], 0), 40)
+        assert len({float(each.features[4, LOWEST_PITCH]) for each in drawn}) > 5
+
+    def test_some_lessons_lack_some_parts(self) -> None:
+        sizes = {float(each.features[:, STRIKE_SIZE].max()) for each in islice(Lessons([piece()], ["pop909"], 0), 20)}
+        assert len(sizes) > 1
+
+    def test_lessons_come_again_among_others(self) -> None:
+        drawn = list(islice(beat_network.Drawn([piece()], ["pop909"], 0), 600))
+        first: dict[int, int] = {}
+        distances = [at - first.setdefault(id(each), at) for at, each in enumerate(drawn)]
+        assert len(first) < 550
+        assert max(distances) > 100
 
     def test_the_same_seed_draws_the_same_lessons(self) -> None:
         pieces = [piece(), piece(corpus="irish"), piece(range(0, 960, 8))]
