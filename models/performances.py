@@ -52,20 +52,20 @@ class Manner:
     """How a piece is played.
 
     Attributes:
-        noise_s: standard deviation of the time of each note, of a chord too; with `even` how far one is off at most.
-        even: whether notes are off by all times up to `noise_s` alike, and not by the normal law.
+        noise_s: standard deviation of each note's time, those of a chord each for itself.
         depth: how far the tempo goes from the one that is played about, as a share of it.
         roll_s: how much later the highest notes of a chord come than the lowest, over four octaves.
         first: beats, as they are played, that are left out at the beginning.
         beats: at most so many are played.
+        even: whether notes are off by all times up to `noise_s` alike, and not by the normal law.
     """
 
     noise_s: float = 0.03
-    even: bool = False
     depth: float = 0.15
     roll_s: float = 0.0
     first: int = 0
     beats: int = 96
+    even: bool = False
 
 
 def line_of(piece: Piece, *, whole: bool) -> tuple[PieceNote, ...]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import signal
+from collections.abc import Callable
 from dataclasses import dataclass
 from multiprocessing.connection import Connection
 
@@ -61,8 +62,13 @@ class Desk:
             allowed=AllowedHosts(spec.allowed),
         )
 
-    def serve(self, link: Connection, shared: SharedState) -> None:
+    def serve(self, link: Connection, shared: SharedState, on_health: Callable[[], None]) -> None:
         """Pass on what the performer says until it goes.
+
+        Args:
+            link: to the performer.
+            shared: where to say that we are alive.
+            on_health: called after each health read-out, when who asks for it gets it.
 
         Raises:
             EOFError, OSError: the performer has gone.
@@ -77,6 +83,7 @@ class Desk:
                             self.server.post_settings(settings)
                         case Health(values):
                             self.server.post_health(dict(values))
+                            on_health()
         finally:
             self._performer = None
 
@@ -114,11 +121,19 @@ def desk_main(spec: DeskSpec, control: Connection) -> None:
     except LivegenError as error:
         control.send(StartFailed(str(error)))
         return
-    control.send(DeskReady(*desk.server.address))
+    told = False
+
+    def ready() -> None:
+        # Not before there is something to tell: who asks at once would hear that nothing is known.
+        nonlocal told
+        if not told:
+            told = True
+            control.send(DeskReady(*desk.server.address))
+
     shared = SharedState.attach(spec.shared)
     while supervised():
         try:
-            desk.serve(call(spec.address, "desk", lambda: desk.beat(shared)), shared)
+            desk.serve(call(spec.address, "desk", lambda: desk.beat(shared)), shared, ready)
         except (DeviceError, EOFError, OSError):
             continue
     desk.server.close()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
+from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
 
@@ -90,7 +91,9 @@ def test_notes_are_off_by_the_normal_law_or_evenly_and_no_further() -> None:
 
 
 def test_beats_can_be_left_out_at_the_begin_and_at_the_end() -> None:
-    performance = perform(piece(), line_of(piece(), whole=False), Manner(0.0, 0.0, first=10, beats=8), np.random.default_rng(0))
+    performance = perform(
+        piece(), line_of(piece(), whole=False), Manner(noise_s=0.0, depth=0.0, first=10, beats=8), np.random.default_rng(0)
+    )
     assert len(performance.notes) == 8
     assert performance.notes[0].pitch == 60 + 50 % 12
     assert perform(piece(), line_of(piece(), whole=False), Manner(first=99), np.random.default_rng(0)).notes == ()
@@ -212,6 +215,18 @@ def test_refusals_are_counted_note_by_note() -> None:
     assert refusals(BeatTracker, free, 6 * S) > 0.5
 
 
+def test_pieces_are_chosen_that_keep_their_beat_and_all_of_them_unless_told_otherwise() -> None:
+    slipped = tuple(PieceNote(at, 60, 24) for at in (*range(0, 768, 24), *range(780, 1548, 24)))
+    pieces = [
+        piece("a", 48),
+        piece("b", 48),
+        piece("too short", 20),
+        replace(piece("slips"), bar_offset=0, melody=slipped, parts={}),
+    ]
+    assert {each.work for each in beat_evaluation.chosen_pieces(pieces, 0)} == {"a", "b"}
+    assert len(beat_evaluation.chosen_pieces(pieces, 0, limit=1)) == 1
+
+
 def test_the_commands_run_on_a_folder_of_corpora(
     corpora: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -225,11 +240,11 @@ def test_the_commands_run_on_a_folder_of_corpora(
     assert not found["written"]
     assert not found["even"]
     assert "Beats of" in capsys.readouterr().out
-    assert beat_evaluation.main([*plain, "--written", "--even"]) == 0
-    otherwise = json.loads(written.read_text())
-    assert otherwise["written"]
-    assert otherwise["even"]
-    assert otherwise["played"] != found["played"]
+    for option in ("written", "even"):
+        assert beat_evaluation.main([*plain, f"--{option}"]) == 0
+        otherwise = json.loads(written.read_text())
+        assert otherwise[option]
+        assert otherwise["played"] != found["played"]
     assert beat_evaluation.main(["--data", str(tmp_path / "nothing")]) == 2
     assert "not evaluated" in capsys.readouterr().err
     assert beats.main(["--data", str(tmp_path / "nothing"), "--out", str(tmp_path / "numbers.py")]) == 2

@@ -80,6 +80,9 @@ class TestKeepingTheBeat:
         assert keeps_its_beat(piece(range(0, 960, 8)))
         assert keeps_its_beat(piece(range(6, 966, 24), bar_offset=6, parts={}))
 
+    def test_off_beats_for_a_while_are_no_slip_and_beats_are_counted_from_the_pickup_on(self) -> None:
+        assert keeps_its_beat(piece([*range(12, 780, 24), *range(792, 1176, 24)], bar_offset=12, parts={}))
+
     def test_notes_that_are_anywhere_have_none(self) -> None:
         anywhere = np.sort(np.random.default_rng(0).integers(0, 2400, 300)).tolist()
         assert not keeps_its_beat(piece(anywhere, parts={}))
@@ -133,8 +136,12 @@ class TestLessons:
         assert len({float(each.features[4, LOWEST_PITCH]) for each in drawn}) > 5
 
     def test_some_lessons_lack_some_parts(self) -> None:
-        sizes = {float(each.features[:, STRIKE_SIZE].max()) for each in islice(Lessons([piece()], ["pop909"], 0), 20)}
-        assert len(sizes) > 1
+        """Chords of three notes, a bass and a melody strike together on one pitch, so that one hand has all of them or none."""
+        strikes = tuple(PieceNote(onset, 60, 12) for onset in range(0, 960, 24))
+        full = piece(melody=strikes, parts={Part.CHORDS: strikes * 3, Part.BASS: strikes})
+        drawn = islice(Lessons([full], ["pop909"], 0), 150)
+        sizes = {round(3 * float(each.features[:, STRIKE_SIZE].max() + 0.5)) for each in drawn}
+        assert {1, 2, 4, 5} <= sizes
 
     def test_lessons_come_again_among_others(self) -> None:
         drawn = list(islice(beat_network.Drawn([piece()], ["pop909"], 0), 600))
