@@ -108,7 +108,7 @@ def held_out(pieces: Sequence[Piece], seed: int) -> Batch:
         if taken[piece.corpus] <= _VALIDATED and len(notes) >= FEWEST:
             found.append(lesson(perform(piece, notes, Manner(), rng, tapped(piece, rng))))
     if not found:
-        raise InputError(f"no piece with {FEWEST} notes falls into the validation part")
+        raise InputError(f"no piece with {FEWEST} notes that keeps its beat falls into the validation part")
     return batch_of(found)
 
 

@@ -31,9 +31,9 @@ _ON_NONE = 0.02
 """How much a strike on no place of the beat is looked for, where one that is exactly on a place counts 1."""
 _NEVER = 1e-300
 """Instead of 0, to divide by."""
-_SPREAD, _DRIFT = 1.25, 1.7
-"""So much more than fitted, strikes are off and the tempo changes, for trackers: the fit knows no network, and beside one it
-is better so (F on validation pieces)."""
+_LOOSER, _LIVELIER = 1.25, 1.7
+"""For trackers, strikes are off and the tempo changes by so many times what is fitted: the fit knows no network, and beside one
+beats of validation pieces are met more often so."""
 
 
 class Layout:
@@ -80,8 +80,8 @@ class Knowledge:
     """The fitted numbers, spread over the states.
 
     Args:
-        spread: how many times as far off strikes are as fitted.
-        drift: how many times as much the tempo changes.
+        looser: how many times as far off strikes are as fitted.
+        livelier: how many times as much the tempo changes as fitted.
 
     Attributes:
         rate: strikes a frame, [patterns, states].
@@ -96,9 +96,9 @@ class Knowledge:
         near: which tempi agree, 0 or 1, [tempi, tempi].
     """
 
-    def __init__(self, spread: float = 1.0, drift: float = 1.0) -> None:
+    def __init__(self, looser: float = 1.0, livelier: float = 1.0) -> None:
         self.layout = layout = Layout()
-        self._spread_ns, self._drifting = fitted.SPREAD_NS * spread, fitted.DRIFT * drift
+        self._spread_ns, self._drifting = fitted.SPREAD_NS * looser, fitted.DRIFT * livelier
         liking = layout.by_tempo @ fitted.PATTERN_BY_TEMPO
         follow = _shares(fitted.TRANSITIONS + liking[:, np.newaxis, :])
         self.growth: Floats = layout.by_tempo @ fitted.GROWTH
@@ -185,4 +185,4 @@ def _shares(logs: Floats) -> Floats:
 @cache
 def knowledge() -> Knowledge:
     """The one that all trackers share; nothing writes to it."""
-    return Knowledge(_SPREAD, _DRIFT)
+    return Knowledge(_LOOSER, _LIVELIER)
