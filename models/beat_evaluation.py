@@ -141,7 +141,9 @@ def main(arguments: list[str] | None = None) -> int:
         parts = dict(zip(("training", "validation", "test"), split(open_pieces(options.data)), strict=True))
         pieces = chosen_pieces(parts[options.part], options.seed, options.limit)
         if not pieces:
-            raise InputError(f"{options.data}: no piece with {_FEWEST_NOTES} notes that keeps its beat falls into the {options.part} part")
+            raise InputError(
+                f"{options.data}: no piece with {_FEWEST_NOTES} notes that keeps its beat falls into the {options.part} part"
+            )
         found = without_nan(evaluate(pieces, options.seed, as_written=options.written, even=options.even))
         if options.json:
             options.json.write_text(json.dumps(found, indent=2) + "\n", encoding="utf-8")
