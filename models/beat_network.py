@@ -197,6 +197,8 @@ def main(arguments: list[str] | None = None) -> int:
     torch.manual_seed(options.seed)
     try:
         training, validation, _ = (list(filter(keeps_its_beat, part)) for part in split(open_pieces(options.data)))
+        if not training:
+            raise InputError(f"{options.data}: no piece that keeps its beat falls into the training part")
         if options.units is not None:
             model = BeatHearing(options.units)
         else:

@@ -215,3 +215,13 @@ def test_the_command_writes_a_network_that_plays(corpora: Path, tmp_path: Path, 
         assert len(archive["entrance_bias"]) == playing.beat_network().units
     assert beat_network.main(["--data", str(tmp_path / "nothing"), "--out", str(out)]) == 2
     assert "not trained" in capsys.readouterr().err
+
+
+def test_the_command_wants_something_to_learn_from(
+    corpora: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    out = tmp_path / "beats.npz"
+    monkeypatch.setattr(beat_network, "split", lambda pieces: ([], list(pieces), []))
+    assert beat_network.main(["--data", str(corpora), "--out", str(out), "--workers", "0"]) == 2
+    assert "falls into the training part" in capsys.readouterr().err
+    assert not out.exists()
