@@ -6,7 +6,8 @@ model; Whiteley, Cemgil and Godsill, 2006; the grid after Krebs, Böck and Widme
 silences where none come. So it moves from strike to strike, never frame by frame. What the notes themselves say, their pitches,
 their chords and how all of it comes again, a network hears (`beat_network`); it is one witness among others.
 
-Beside it runs an explanation without any beat: the more often that one foresees the notes better, the less there is a beat.
+Beside it runs an explanation without any beat, which may foresee the notes better. That, how far the belief agrees on one beat,
+and how far the network agrees with the belief, all over the last strikes, says how sure it is that there is a beat.
 """
 
 from __future__ import annotations
@@ -27,8 +28,14 @@ FORGOTTEN_NS = 6_000_000_000
 
 _FREE_S, _FREE_SPREAD, _FREE_LEARNING = 0.35, 0.6, 0.1
 """Where there is no beat: usual time between strikes at first, spread of its logarithm, and how fast what is usual changes."""
-_EVIDENCE_KEPT = 0.95
+SIGNS = 3
+"""Of a beat; what they are says `BeatTracker.signs`."""
+_SIGNS_KEPT = 0.9
 """From strike to strike."""
+_MOST_FORESEEN, _MOST_ACCORD = 4.0, 3.0
+"""Logarithms: more counts as so much, and less than their opposite as that."""
+_SIGNS_WEIGHTS, _DOUBT = np.array([9.36, 2.21, 2.49]), 7.08
+"""How much the signs say for a beat, and against how much: `python -m models.beat_confidence` fits them."""
 _AGREE_NS = 50_000_000
 """Beats as near as this agree."""
 _BINS = 48
@@ -36,6 +43,8 @@ _BINS = 48
 _TRIED = (0, 3, 6, 9)
 """Places in the order of the tempi at which it is looked for."""
 _SURE = 0.6
+_MOST_DOUBT = 50.0
+"""Logarithm of odds, either way."""
 _PLACES_WEIGHT, _TEMPO_WEIGHT = 0.8, 0.3
 """How much counts what the network says of one strike: the same notes are heard again and again, and by the patterns too."""
 _LEAST_TEMPO = -8.0
@@ -50,7 +59,7 @@ class FoundBeat:
     Attributes:
         beat_ns: time of a beat, near the last note.
         period_ns: from a beat to the next.
-        confidence: 0..1.
+        confidence: how likely it is that there is a beat, 0..1.
         is_beat: whether there is a beat at all; if not, tempo and beat are guesses.
     """
 
@@ -70,6 +79,15 @@ class FoundBeat:
         while (beat_ns := self.beat_ns + round(count * self.period_ns)) <= after_ns:
             count += 1
         return beat_ns
+
+
+@dataclass(frozen=True, slots=True)
+class _Agreement:
+    """A share of the belief, 0..1; the period that it agrees on, in frames; the next beat's time after the strike, in periods."""
+
+    share: float
+    period: float
+    until: float
 
 
 def prepare() -> None:
@@ -105,34 +123,57 @@ class BeatTracker:
         self._last_ns = 0
         self._mass: Floats = self._known.first
         """Of each pattern and state at the last strike, before what its notes say, [patterns, states]; sums to 1."""
-        self._usual = self._evidence = 0.0
-        self._line: FoundBeat | None = None
+        self._usual = 0.0
+        self._foreseen = 0.0
+        """How much better than without a beat the strike that is on was foreseen, logarithm."""
+        self._signs: Floats = np.zeros(SIGNS)
+        """Of the strikes before that one, the later the more; not yet a mean."""
+        self._signs_weight = 0.0
+        self._agreement: _Agreement | None = None
+        """What most of the belief agrees on, once it was asked for."""
 
     def line(self, now_ns: int) -> FoundBeat | None:
         """What is believed; None before the second strike, and long after the last note."""
         if self._count < 2 or now_ns - self._last_ns > FORGOTTEN_NS:
             return None
-        if self._line is None:
-            self._line = self._read(self._believed())
-        return self._line
+        found = self._agreed_on()
+        against = _DOUBT - float(_SIGNS_WEIGHTS @ self.signs())
+        confidence = 1 / (1 + math.exp(min(_MOST_DOUBT, max(-_MOST_DOUBT, against))))
+        period_ns = found.period * FRAME_NS
+        beat_ns = self._strikes.time_ns + round(found.until * period_ns)
+        return FoundBeat(beat_ns, period_ns, confidence, confidence > _SURE)
+
+    def signs(self) -> Floats:
+        """What says that there is a beat, [3]; none where `line` is None.
+
+        Means over the last strikes, the later ones the more: the share of the belief that agrees on one beat; how much better than
+        without a beat each was foreseen, and how much likelier its notes are for the network by what was believed before,
+        logarithms.
+        """
+        total = self._signs + (1 - _SIGNS_KEPT) * self._signs_of_strike()
+        mean: Floats = total / (self._signs_weight + 1 - _SIGNS_KEPT)
+        return mean
 
     def receive(self, onset_ns: int, pitch: int, velocity: int) -> None:
         """Take in a note-on of MIDI pitch 0..127 and velocity 1..127; a time before the last one's counts as that."""
         onset_ns = max(onset_ns, self._last_ns) if self._count else onset_ns
-        self._line = None
         if self._count == 0 or onset_ns - self._last_ns > FORGOTTEN_NS:
             self._strikes, self._features = Strikes(), StrikeFeatures()
             self._remembered, self._heard = beat_network().silence, None
             self._mass, self._count = self._known.first, 0
-            self._usual, self._evidence = math.log(_FREE_S), 0.0
+            self._usual, self._foreseen = math.log(_FREE_S), 0.0
+            self._signs, self._signs_weight = np.zeros(SIGNS), 0.0
         self._last_ns = onset_ns
         begins, believed = self._strikes.begins(onset_ns), self._mass
         if begins and self._count:
             believed = self._believed()
+            if self._count > 1:
+                self._signs = _SIGNS_KEPT * self._signs + (1 - _SIGNS_KEPT) * self._signs_of_strike()
+                self._signs_weight = _SIGNS_KEPT * self._signs_weight + 1 - _SIGNS_KEPT
             self._remembered = self._hear()[0]
         frames = self._strikes.receive(onset_ns)
         self._features.receive(onset_ns, pitch, velocity, begins=begins)
-        self._heard = None
+        self._heard = self._agreement = None
         if frames is None:
             return
         self._count += 1
@@ -151,7 +192,7 @@ class BeatTracker:
         seconds = frames * FRAME_NS / 1e9
         off = (math.log(seconds) - self._usual) / _FREE_SPREAD
         free = -0.5 * off * off - math.log(seconds * _FREE_SPREAD * math.sqrt(2 * math.pi))
-        self._evidence = self._evidence * _EVIDENCE_KEPT + foreseen - free
+        self._foreseen = min(_MOST_FORESEEN, max(-_MOST_FORESEEN, foreseen - free))
         self._usual += (math.log(seconds) - self._usual) * max(_FREE_LEARNING, 1 / self._count)
 
     def _believed(self) -> Floats:
@@ -179,18 +220,28 @@ class BeatTracker:
             self._heard = beat_network().hear(self._remembered, self._features.features())
         return self._heard
 
-    def _read(self, mass: Floats) -> FoundBeat:
-        """The tempo and the beat that most of the mass agrees on."""
+    def _signs_of_strike(self) -> Floats:
+        """Those of the strike that is on."""
+        accord = 0.0
+        if self._count > UNTOLD:
+            _, opinion = self._hear()
+            accord = math.log(float(self._mass.sum(axis=0) @ (np.exp(opinion.places) @ self._known.places)))
+        return np.array([self._agreed_on().share, self._foreseen, min(_MOST_ACCORD, max(-_MOST_ACCORD, accord))])
+
+    def _agreed_on(self) -> _Agreement:
+        """The tempo and the beat that most of the belief agrees on."""
+        if self._agreement is None:
+            self._agreement = self._read(self._believed())
+        return self._agreement
+
+    def _read(self, mass: Floats) -> _Agreement:
         states = mass.sum(axis=0)
         shares = self._known.near @ np.add.reduceat(states, self._known.layout.starts)
         order = np.argsort(-shares)
-        agreed, period, beats = max(self._agreed(states, int(order[place])) for place in _TRIED)
-        period_ns = period * FRAME_NS
-        confidence = agreed / (1 + math.exp(min(50.0, max(-50.0, -self._evidence))))
-        return FoundBeat(self._strikes.time_ns + round(beats * period_ns), period_ns, confidence, confidence > _SURE)
+        return max((self._agreed(states, int(order[place])) for place in _TRIED), key=lambda found: found.share)
 
-    def _agreed(self, states: Floats, tempo: int) -> tuple[float, float, float]:
-        """Mass that agrees on a beat around one tempo, its period in frames, and when it comes, in periods after the strike."""
+    def _agreed(self, states: Floats, tempo: int) -> _Agreement:
+        """What mass around one tempo agrees on."""
         layout = self._known.layout
         near = np.flatnonzero(self._known.near[tempo])
         chosen = slice(layout.starts[near[0]], layout.starts[near[-1]] + PERIODS[near[-1]])
@@ -203,5 +254,5 @@ class BeatTracker:
         weights = np.where(np.abs(off) * _BINS <= width + 0.5, weights, 0.0)
         agreed = float(weights.sum())
         if not agreed:
-            return 0.0, float(PERIODS[tempo]), 0.0
-        return agreed, float((weights * periods).sum()) / agreed, centre + float((weights * off).sum()) / agreed
+            return _Agreement(0.0, float(PERIODS[tempo]), 0.0)
+        return _Agreement(agreed, float((weights * periods).sum()) / agreed, centre + float((weights * off).sum()) / agreed)
