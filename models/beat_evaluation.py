@@ -3,8 +3,8 @@
 Each piece is played with a tempo that goes up to 15 % from its own, and with every note off by 30 ms on average (standard
 deviation; with `--even` by any time up to 30 ms), its melody alone and all its parts. The beat is the one that people tap
 (`models.tactus`); with `--written` that on the page, at the tempo of the file. Pieces whose files lose their beat are left out.
-Beats count as they were announced before they came, after the first eight. Then there is playing without a beat, where the
-tracker should say so.
+Beats count as they were announced while they came, after the first eight; and so do those of music that follows the tracker as
+the daemon's does, only where it is sure. Then there is playing without a beat, where the tracker should say so.
 """
 
 from __future__ import annotations
@@ -29,18 +29,21 @@ from models.performances import Manner, Performance, improvise, line_of, perform
 from models.progress import Progress
 from models.reporting.tables import Table, interval
 from models.scoring import metrics
-from models.scoring.beats import MEASURES, Metronome, Tracker, refusals, score
+from models.scoring.beats import MEASURES, Announced, Metronome, announced, followed, refusals, score
 from models.shards import open_pieces
 from models.tactus import tapped, written
 
 KNOWN = 1.2
 """How far the tempo may be from the one that is played about where that is known: `follow/within` at 20."""
-SYSTEMS: dict[str, Callable[[float], Tracker]] = {
-    "tracker": lambda _: BeatTracker(),
-    "tracker, tempo known within 20 %": lambda tempo_bpm: BeatTracker((tempo_bpm / KNOWN, tempo_bpm * KNOWN)),
-    "120 bpm from the first note": lambda _: Metronome(),
+SYSTEMS: dict[str, Callable[[float], Callable[[Performance, int], list[Announced]]]] = {
+    "tracker": lambda _: partial(announced, BeatTracker()),
+    "tracker, tempo known within 20 %": lambda tempo_bpm: partial(
+        announced, BeatTracker((tempo_bpm / KNOWN, tempo_bpm * KNOWN))
+    ),
+    "music that follows it": lambda _: followed,
+    "120 bpm from the first note": lambda _: partial(announced, Metronome()),
 }
-"""Trackers, given the tempo that is played about."""
+"""What tells beats, given the tempo that is played about."""
 PARTS = ("melody", "all parts")
 FREE = ("log-normal", "exponential", "uniform")
 _FEWEST_NOTES = 40
@@ -75,7 +78,7 @@ def evaluate(pieces: Sequence[Piece], seed: int, *, as_written: bool = False, ev
             tactus = written(piece) if as_written else tapped(piece, np.random.default_rng([seed, at, 2]))
             performance = perform(piece, line_of(piece, whole=bool(whole)), Manner(even=even), rng, tactus)
             for system, make in SYSTEMS.items():
-                values[system].append(score(partial(make, tactus.tempo_bpm), performance))
+                values[system].append(score(make(tactus.tempo_bpm), performance))
         found["played"][name] = {
             system: {measure: _with_interval([value[measure] for value in scores], seed) for measure in MEASURES}
             for system, scores in values.items()

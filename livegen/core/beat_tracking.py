@@ -83,7 +83,7 @@ class FoundBeat:
 
 @dataclass(frozen=True, slots=True)
 class _Agreement:
-    """A share of the belief, 0..1; the period that it agrees on, in frames; the next beat's time after the strike, in periods."""
+    """A share of the belief, 0..1; the period that it agrees on, in frames; when after the strike a beat comes, in periods."""
 
     share: float
     period: float
@@ -146,8 +146,8 @@ class BeatTracker:
     def signs(self) -> Floats:
         """What says that there is a beat, [3]; none where `line` is None.
 
-        Means over the last strikes, the later ones the more: the share of the belief that agrees on one beat; how much better than
-        without a beat each was foreseen, and how much likelier its notes are for the network by what was believed before,
+        Means over the last strikes, the later ones the more: the share of the belief that agrees on one beat; how much better
+        than without a beat each was foreseen; how far the network agrees with where each was believed to be. The last two are
         logarithms.
         """
         total = self._signs + (1 - _SIGNS_KEPT) * self._signs_of_strike()

@@ -1,8 +1,8 @@
-"""How well beats are foreseen: what a tracker announces while it listens, against the beats of a performance."""
+"""How well beats are found while one listens: those that a tracker announces, or music has that follows, against the played."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -10,6 +10,10 @@ import numpy as np
 import numpy.typing as npt
 
 from livegen.core.beat_tracking import FoundBeat
+from livegen.core.conductor import Conductor
+from livegen.core.events import PULSES_PER_BEAT
+from livegen.core.midi import NoteOn
+from livegen.core.transport import Transport
 from models.performances import Performance
 
 TOLERANCE_NS = 70_000_000
@@ -18,6 +22,9 @@ LEARNING_BEATS = 8
 """Beats that aren't scored."""
 _APART = 0.4
 """Of a period: a beat announced sooner after the last one is the same, moved."""
+
+_MUSIC_BPM = 120.0
+"""Of music before it has found a tempo."""
 
 Times = npt.NDArray[np.int64]
 
@@ -34,7 +41,7 @@ class Tracker(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Announced:
-    """A beat at the moment that it was foretold for, with the period and the belief of that moment."""
+    """A beat when it was foretold for, or shown to be just past, with the period and the belief of that moment."""
 
     time_ns: int
     period_ns: float
@@ -43,19 +50,55 @@ class Announced:
 
 
 def announced(tracker: Tracker, performance: Performance, end_ns: int) -> list[Announced]:
-    """The beats that a tracker foretells until some time: each as the notes before it had it."""
+    """The beats that a tracker tells until some time: each as the notes before it had it.
+
+    A note that comes early may show that a beat, foretold for a little later, is just past: that beat is told with the note.
+    """
     found: list[Announced] = []
+
+    def tell(time_ns: int, line: FoundBeat) -> None:
+        found.append(Announced(time_ns, line.period_ns, line.confidence, line.is_beat))
+
     times = [note.onset_ns for note in performance.notes]
     for note, until_ns in zip(performance.notes, [*times[1:], end_ns], strict=True):
         tracker.receive(note.onset_ns, note.pitch, note.velocity)
         now_ns = note.onset_ns
+        line = tracker.line(now_ns)
+        if line is not None and found:
+            past_ns = line.next_beat_ns(now_ns) - line.period_ns
+            if past_ns - found[-1].time_ns > _APART * line.period_ns:
+                tell(now_ns, line)
         while now_ns < until_ns:
             line = tracker.line(now_ns)
             if line is None:
                 break
             now_ns = line.next_beat_ns(now_ns)
             if now_ns <= until_ns and (not found or now_ns - found[-1].time_ns > _APART * line.period_ns):
-                found.append(Announced(now_ns, line.period_ns, line.confidence, line.is_beat))
+                tell(now_ns, line)
+    return found
+
+
+def followed(performance: Performance, end_ns: int) -> list[Announced]:
+    """The beats that music has which follows the notes, until some time: what is heard on stage. At first there are none."""
+    conductor, channel = Conductor(), 0
+    begin_ns = performance.notes[0].onset_ns
+    transport = conductor.select("follow", Transport.starting(begin_ns, _MUSIC_BPM), _MUSIC_BPM, begin_ns)
+    found: list[Announced] = []
+    beat = 0
+    times = [note.onset_ns for note in performance.notes]
+    for note, until_ns in zip(performance.notes, [*times[1:], end_ns], strict=True):
+        transport = conductor.heard(NoteOn(channel, note.pitch, note.velocity), transport, note.onset_ns)
+        now_ns = note.onset_ns
+        while now_ns < until_ns:
+            steered_ns = conductor.next_deadline_ns()
+            now_ns = until_ns if steered_ns is None else max(now_ns, min(until_ns, steered_ns))
+            while (time_ns := transport.ns_at(beat * PULSES_PER_BEAT)) <= now_ns:
+                beat += 1
+                if conductor.has_beat:
+                    period_ns = 60e9 / conductor.tempo_bpm(transport)
+                    locked = conductor.state(time_ns) == "locked"
+                    found.append(Announced(time_ns, period_ns, conductor.confidence(time_ns), locked))
+            transport = conductor.update(transport, now_ns)
     return found
 
 
@@ -72,8 +115,12 @@ def f_measure(beats_ns: Times, told_ns: Times) -> float:
     return 2 * hits / max(1, len(beats_ns) + len(told_ns))
 
 
-def score(make: Callable[[], Tracker], performance: Performance) -> dict[str, float]:
+def score(tell: Callable[[Performance, int], Sequence[Announced]], performance: Performance) -> dict[str, float]:
     """Measures of one performance after its first beats; NaN where it is too short.
+
+    Args:
+        tell: the beats that are found of a performance until some time in ns, ascending.
+        performance: with beats.
 
     Returns:
         f: F-measure of all beats announced; tempo: share of the beats announced with the right tempo; tempo_right: 1 if more
@@ -84,7 +131,7 @@ def score(make: Callable[[], Tracker], performance: Performance) -> dict[str, fl
     if len(beats) < 2 * LEARNING_BEATS:
         return dict.fromkeys(MEASURES, np.nan)
     begin_ns = int(beats[LEARNING_BEATS]) - TOLERANCE_NS
-    told = [beat for beat in announced(make(), performance, int(beats[-1]) + TOLERANCE_NS) if beat.time_ns >= begin_ns]
+    told = [beat for beat in tell(performance, int(beats[-1]) + TOLERANCE_NS) if beat.time_ns >= begin_ns]
     found = dict.fromkeys(MEASURES, 0.0)
     if not told:
         return found

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 from dataclasses import replace
+from functools import partial
 from itertools import pairwise
 from pathlib import Path
 
@@ -23,7 +24,7 @@ from models.beats import School, fit, lesson, page, surprise
 from models.corpora.piece import Piece, PieceNote
 from models.networks.beats import BeatFilter, Heard, heard
 from models.performances import Manner, Performance, Played, improvise, line_of, perform, without_metre
-from models.scoring.beats import MEASURES, Metronome, announced, f_measure, refusals, score
+from models.scoring.beats import MEASURES, Metronome, announced, f_measure, followed, refusals, score
 
 S = 1_000_000_000
 EXACT = Manner(noise_s=0.0, depth=0.0)
@@ -195,17 +196,38 @@ def test_beats_are_announced_as_the_notes_before_them_had_it() -> None:
     assert announced(Told(None), Performance(notes, np.zeros(0, dtype=np.int64)), 3 * S) == []
 
 
+def test_a_beat_that_an_early_note_shows_to_be_past_is_announced_with_the_note() -> None:
+    """It was foretold for 1 s; at .96 s it becomes clear that it was at .95 s."""
+
+    class Corrected(Told):
+        def receive(self, onset_ns: int, pitch: int, velocity: int) -> None:
+            self._line = FoundBeat(0 if onset_ns < 0.9 * S else int(0.95 * S), S / 2, 0.9, True)
+
+    notes = tuple(Played(at, 60, 80) for at in (int(0.1 * S), int(0.96 * S)))
+    told = announced(Corrected(None), Performance(notes, np.zeros(0, dtype=np.int64)), 2 * S)
+    assert [beat.time_ns / S for beat in told] == pytest.approx([0.5, 0.96, 1.45, 1.95])
+
+
+def test_music_that_follows_has_the_beats_of_the_player_and_none_before() -> None:
+    march = played(MARCH, 32)
+    assert score(followed, march)["f"] > 0.9
+    assert followed(march, int(march.beats_ns[-1]))[0].time_ns > march.beats_ns[1]
+    assert followed(improvise("uniform", np.random.default_rng(0)), 10 * S) == []
+
+
 def test_a_metronome_is_right_where_the_music_is_one() -> None:
     steady = played(Player([(0, (60,))], [120], 1), 32)
-    assert score(Metronome, steady) == dict(zip(MEASURES, (1.0, 1.0, 1.0, 0.0, 0.0, 1.0, 1.0), strict=True))
-    slow = score(Metronome, played(Player([(0, (60,))], [60], 1), 32))
+    assert score(partial(announced, Metronome()), steady) == dict(
+        zip(MEASURES, (1.0, 1.0, 1.0, 0.0, 0.0, 1.0, 1.0), strict=True)
+    )
+    slow = score(partial(announced, Metronome()), played(Player([(0, (60,))], [60], 1), 32))
     assert slow["f"] == pytest.approx(2 / 3, abs=0.02)
     assert (slow["tempo_right"], slow["double"]) == (0.0, 1.0)
 
 
 def test_a_short_performance_says_nothing_and_silence_scores_nothing() -> None:
-    assert all(np.isnan(value) for value in score(Metronome, played(MARCH, 8)).values())
-    assert set(score(lambda: Told(None), played(MARCH, 24)).values()) == {0.0}
+    assert all(np.isnan(value) for value in score(partial(announced, Metronome()), played(MARCH, 8)).values())
+    assert set(score(partial(announced, Told(None)), played(MARCH, 24)).values()) == {0.0}
 
 
 def test_refusals_are_counted_note_by_note() -> None:
