@@ -1,7 +1,7 @@
 """Fit how much the signs of a beat say for one: `python -m models.beat_confidence --data DIR` prints the numbers.
 
-Training pieces are played with a beat and without one, as in `models.beat_evaluation`; after each note the beat tracker has the
-signs (`BeatTracker.signs`), and a logistic regression tells both kinds of playing apart by them.
+Training pieces are played with a beat and without one, as in `models.beat_evaluation`, and with a beat that is lost; after each
+note the beat tracker has the signs (`BeatTracker.signs`), and a logistic regression tells by them where there is a beat.
 """
 
 from __future__ import annotations
@@ -9,6 +9,7 @@ from __future__ import annotations
 import argparse
 import sys
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -27,7 +28,11 @@ from models.tactus import tapped
 Floats = npt.NDArray[np.float64]
 
 _SETTLED_NS = 5_000_000_000
-"""What is heard from then on counts."""
+"""After the first note, or after the beat is lost, what is heard counts from then on."""
+_LOST_AFTER = 40
+"""Beats."""
+_PAUSE_NS = 400_000_000
+"""Where the beat is lost."""
 _NOISES_S = (0.03, 0.03, 0.015)
 """By turns."""
 _STEPS = 30
@@ -35,15 +40,22 @@ _HELD_BACK = 1e-3
 """How much large weights are held back."""
 
 
-def signs(performance: Performance) -> Floats:
-    """Those after each note but the first ones, [notes, 3]."""
+def signs(performance: Performance, after: int = 0) -> Floats:
+    """Those after each note, but for the first `after` notes and those soon after them, [notes, 3]."""
     tracker, found = BeatTracker(), list[Floats]()
+    begin_ns = performance.notes[after].onset_ns + _SETTLED_NS
     for note in performance.notes:
         tracker.receive(note.onset_ns, note.pitch, note.velocity)
-        late = note.onset_ns - performance.notes[0].onset_ns > _SETTLED_NS
-        if late and tracker.line(note.onset_ns) is not None:
+        if note.onset_ns > begin_ns and tracker.line(note.onset_ns) is not None:
             found.append(tracker.signs())
     return np.array(found).reshape(-1, 3)
+
+
+def one_after_the_other(first: Performance, then: Performance) -> Performance:
+    """Both, without beats, after a short pause; notes of `first` may not be none."""
+    later_ns = first.notes[-1].onset_ns + _PAUSE_NS - then.notes[0].onset_ns
+    moved = (replace(note, onset_ns=note.onset_ns + later_ns) for note in then.notes)
+    return Performance((*first.notes, *moved), np.zeros(0, dtype=np.int64))
 
 
 def with_and_without_a_beat(pieces: Sequence[Piece], seed: int) -> tuple[Floats, Floats]:
@@ -58,6 +70,9 @@ def with_and_without_a_beat(pieces: Sequence[Piece], seed: int) -> tuple[Floats,
             there.append(signs(perform(piece, line_of(piece, whole=whole), manner, rng, tapped(piece, rng))))
             free.append(signs(without_metre(piece, line_of(piece, whole=whole), rng)))
         free.append(signs(improvise(FREE[at % len(FREE)], rng)))
+        begin = perform(piece, line_of(piece, whole=True), Manner(beats=_LOST_AFTER), rng, tapped(piece, rng))
+        kinds = [improvise(kind, rng) for kind in FREE] + [without_metre(piece, line_of(piece, whole=True), rng)]
+        free.append(signs(one_after_the_other(begin, kinds[at % len(kinds)]), len(begin.notes)))
     progress.close()
     return np.concatenate(there), np.concatenate(free)
 

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from models import beat_confidence, beat_evaluation
-from models.beat_confidence import fitted, signs
+from models.beat_confidence import fitted, one_after_the_other, signs
 from models.performances import improvise
 
 
@@ -27,7 +27,16 @@ def test_signs_are_those_after_each_note_once_it_has_settled() -> None:
     found = signs(free)
     late = [note for note in free.notes if note.onset_ns - free.notes[0].onset_ns > 5_000_000_000]
     assert found.shape == (len(late), 3)
+    assert len(signs(free, 40)) < len(late) - 30
     assert ((found[:, 0] >= 0) & (found[:, 0] <= 1)).all()
+
+
+def test_a_beat_can_be_lost_after_a_while() -> None:
+    first, then = (improvise("uniform", np.random.default_rng(seed)) for seed in range(2))
+    both = one_after_the_other(first, then).notes
+    assert both[: len(first.notes)] == first.notes
+    assert both[len(first.notes)].onset_ns == first.notes[-1].onset_ns + 400_000_000
+    assert both[-1].onset_ns - both[len(first.notes)].onset_ns == then.notes[-1].onset_ns - then.notes[0].onset_ns
 
 
 def test_the_command_prints_the_numbers(
