@@ -38,6 +38,19 @@ def foretold(player: Player, beats: int, seed: int = 0) -> tuple[FoundBeat, floa
     return line, float(off), player.bpm[min(beats, len(player.bpm)) - 1]
 
 
+def claims(playing: Sequence[Sequence[Note]]) -> list[bool]:
+    """Whether a beat is claimed after each note but those of the first 6 s."""
+    found = []
+    for notes in playing:
+        tracker = BeatTracker()
+        for onset_ns, pitch, velocity in notes:
+            tracker.receive(onset_ns, pitch, velocity)
+            line = tracker.line(onset_ns)
+            if onset_ns > FIRST_NS + 6e9:
+                found.append(line is not None and line.is_beat)
+    return found
+
+
 def is_tempo(found_bpm: float, bpm: float, rel: float) -> bool:
     """Whether a tempo was found, or its half or double: which of them a player means, notes alone often do not say."""
     return any(found_bpm == pytest.approx(bpm * octave, rel=rel) for octave in (0.5, 1.0, 2.0))
@@ -78,15 +91,21 @@ def test_a_tempo_that_drifts_is_followed(last: float) -> None:
 
 
 def test_where_there_is_no_beat_none_is_claimed() -> None:
-    claims = []
-    for seed in range(4):
-        tracker = BeatTracker()
-        for onset_ns, pitch, velocity in wanderer(seed, 40):
-            tracker.receive(onset_ns, pitch, velocity)
-            line = tracker.line(onset_ns)
-            if onset_ns > FIRST_NS + 6e9:
-                claims.append(line is not None and line.is_beat)
-    assert np.mean(claims) < 0.1
+    assert np.mean(claims([wanderer(seed, 40) for seed in range(4)])) < 0.1
+
+
+def test_a_beat_is_not_lost_by_notes_that_are_off_now_and_then() -> None:
+    jig = replace(JIG, noise_ns=30 * MS)
+    assert np.mean(claims([jig.notes(48, seed) for seed in range(4)])) > 0.97
+
+
+def test_a_beat_that_is_no_longer_played_is_no_longer_claimed() -> None:
+    began = JIG.notes(32, 0)
+    later_ns = began[-1][0] + 400 * MS - FIRST_NS
+    free = [(onset_ns + later_ns, pitch, velocity) for onset_ns, pitch, velocity in wanderer(1, 60)]
+    said = claims([began + free])
+    assert all(said[:20])
+    assert np.mean(said[-40:]) < 0.1
 
 
 def test_a_beat_is_surer_than_none() -> None:
