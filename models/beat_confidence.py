@@ -15,7 +15,7 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from livegen.core.beat_tracking import BeatTracker
+from livegen.core.beat_tracking import SIGNS, BeatTracker
 from livegen.core.errors import InputError, LivegenError
 from models.beat_evaluation import FREE, chosen_pieces
 from models.corpora.piece import Piece
@@ -48,11 +48,11 @@ def signs(performance: Performance, after: int = 0) -> Floats:
         tracker.receive(note.onset_ns, note.pitch, note.velocity)
         if note.onset_ns > begin_ns and tracker.line(note.onset_ns) is not None:
             found.append(tracker.signs())
-    return np.array(found).reshape(-1, 3)
+    return np.array(found).reshape(-1, SIGNS)
 
 
 def one_after_the_other(first: Performance, then: Performance) -> Performance:
-    """Both, without beats, after a short pause; notes of `first` may not be none."""
+    """Both as one, a short pause between, without beats; both have notes."""
     later_ns = first.notes[-1].onset_ns + _PAUSE_NS - then.notes[0].onset_ns
     moved = (replace(note, onset_ns=note.onset_ns + later_ns) for note in then.notes)
     return Performance((*first.notes, *moved), np.zeros(0, dtype=np.int64))

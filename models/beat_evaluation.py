@@ -29,13 +29,13 @@ from models.performances import Manner, Performance, improvise, line_of, perform
 from models.progress import Progress
 from models.reporting.tables import Table, interval
 from models.scoring import metrics
-from models.scoring.beats import MEASURES, Announced, Metronome, announced, followed, refusals, score
+from models.scoring.beats import MEASURES, Metronome, Tell, announced, followed, refusals, score
 from models.shards import open_pieces
 from models.tactus import tapped, written
 
 KNOWN = 1.2
 """How far the tempo may be from the one that is played about where that is known: `follow/within` at 20."""
-SYSTEMS: dict[str, Callable[[float], Callable[[Performance, int], list[Announced]]]] = {
+SYSTEMS: dict[str, Callable[[float], Tell]] = {
     "tracker": lambda _: partial(announced, BeatTracker()),
     "tracker, tempo known within 20 %": lambda tempo_bpm: partial(
         announced, BeatTracker((tempo_bpm / KNOWN, tempo_bpm * KNOWN))
@@ -43,7 +43,7 @@ SYSTEMS: dict[str, Callable[[float], Callable[[Performance, int], list[Announced
     "music that follows it": lambda _: followed,
     "120 bpm from the first note": lambda _: partial(announced, Metronome()),
 }
-"""What tells beats, given the tempo that is played about."""
+"""What finds beats, given the tempo that is played about."""
 PARTS = ("melody", "all parts")
 FREE = ("log-normal", "exponential", "uniform")
 _FEWEST_NOTES = 40

@@ -25,11 +25,11 @@ from livegen.core.strikes import FRAME_NS, TOGETHER, Strikes
 
 FORGOTTEN_NS = 6_000_000_000
 """After so long without a note there is no beat, and the next note begins anew."""
+SIGNS = 3
+"""Of a beat; what they are says `BeatTracker.signs`."""
 
 _FREE_S, _FREE_SPREAD, _FREE_LEARNING = 0.35, 0.6, 0.1
 """Where there is no beat: usual time between strikes at first, spread of its logarithm, and how fast what is usual changes."""
-SIGNS = 3
-"""Of a beat; what they are says `BeatTracker.signs`."""
 _SIGNS_KEPT = 0.9
 """From strike to strike."""
 _MOST_FORESEEN, _MOST_ACCORD = 4.0, 3.0

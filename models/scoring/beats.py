@@ -49,6 +49,10 @@ class Announced:
     is_beat: bool
 
 
+Tell = Callable[[Performance, int], Sequence[Announced]]
+"""The beats that are found of a performance until some time in ns, ascending."""
+
+
 def announced(tracker: Tracker, performance: Performance, end_ns: int) -> list[Announced]:
     """The beats that a tracker tells until some time: each as the notes before it had it.
 
@@ -115,11 +119,11 @@ def f_measure(beats_ns: Times, told_ns: Times) -> float:
     return 2 * hits / max(1, len(beats_ns) + len(told_ns))
 
 
-def score(tell: Callable[[Performance, int], Sequence[Announced]], performance: Performance) -> dict[str, float]:
+def score(tell: Tell, performance: Performance) -> dict[str, float]:
     """Measures of one performance after its first beats; NaN where it is too short.
 
     Args:
-        tell: the beats that are found of a performance until some time in ns, ascending.
+        tell: what finds them.
         performance: with beats.
 
     Returns:
