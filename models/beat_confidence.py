@@ -22,6 +22,7 @@ from models.corpora.piece import Piece
 from models.corpora.registry import split
 from models.performances import Manner, Performance, improvise, line_of, perform, without_metre
 from models.progress import Progress
+from models.scoring.beats import hear
 from models.shards import open_pieces
 from models.tactus import tapped
 
@@ -44,8 +45,8 @@ def signs(performance: Performance, after: int = 0) -> Floats:
     """Those after each note, but for the first `after` notes and those soon after them, [notes, 3]."""
     tracker, found = BeatTracker(), list[Floats]()
     begin_ns = performance.notes[after].onset_ns + _SETTLED_NS
-    for note in performance.notes:
-        tracker.receive(note.onset_ns, note.pitch, note.velocity)
+    for ended, note in performance.with_ends():
+        hear(tracker, ended, note)
         if note.onset_ns > begin_ns and tracker.line(note.onset_ns) is not None:
             found.append(tracker.signs())
     return np.array(found).reshape(-1, SIGNS)
@@ -54,7 +55,7 @@ def signs(performance: Performance, after: int = 0) -> Floats:
 def one_after_the_other(first: Performance, then: Performance) -> Performance:
     """Both as one, a short pause between, without beats; both have notes."""
     later_ns = first.notes[-1].onset_ns + _PAUSE_NS - then.notes[0].onset_ns
-    moved = (replace(note, onset_ns=note.onset_ns + later_ns) for note in then.notes)
+    moved = (replace(note, onset_ns=note.onset_ns + later_ns, end_ns=note.end_ns + later_ns) for note in then.notes)
     return Performance((*first.notes, *moved), np.zeros(0, dtype=np.int64))
 
 
@@ -71,8 +72,9 @@ def with_and_without_a_beat(pieces: Sequence[Piece], seed: int) -> tuple[Floats,
             free.append(signs(without_metre(piece, line_of(piece, whole=whole), rng)))
         free.append(signs(improvise(FREE[at % len(FREE)], rng)))
         begin = perform(piece, line_of(piece, whole=True), Manner(beats=_LOST_AFTER), rng, tapped(piece, rng))
-        kinds = [improvise(kind, rng) for kind in FREE] + [without_metre(piece, line_of(piece, whole=True), rng)]
-        free.append(signs(one_after_the_other(begin, kinds[at % len(kinds)]), len(begin.notes)))
+        kind = (*FREE, None)[at % (len(FREE) + 1)]
+        then = improvise(kind, rng) if kind else without_metre(piece, line_of(piece, whole=True), rng)
+        free.append(signs(one_after_the_other(begin, then), len(begin.notes)))
     progress.close()
     return np.concatenate(there), np.concatenate(free)
 

@@ -2,7 +2,8 @@
 
 Each piece is played with a tempo that goes up to 15 % from its own, and with every note off by 30 ms on average (standard
 deviation; with `--even` by any time up to 30 ms), its melody alone and all its parts. The beat is the one that people tap
-(`models.tactus`); with `--written` that on the page, at the tempo of the file. Pieces whose files lose their beat are left out.
+(`models.tactus`); with `--written` that on the page, at the tempo of the file. Notes are held for half to all of their written
+length, which differs from piece to piece, and by 15 % from note to note. Pieces whose files lose their beat are left out.
 Beats count as they were announced while they came, after the first eight; and so do those of music that follows the tracker as
 the daemon's does, only where it is sure. Then there is playing without a beat, where the tracker should say so.
 """
@@ -29,7 +30,7 @@ from models.performances import Manner, Performance, improvise, line_of, perform
 from models.progress import Progress
 from models.reporting.tables import Table, interval
 from models.scoring import metrics
-from models.scoring.beats import MEASURES, Metronome, Tell, announced, followed, refusals, score
+from models.scoring.beats import MEASURES, Metronome, Tell, announced, announced_without_ends, followed, refusals, score
 from models.shards import open_pieces
 from models.tactus import tapped, written
 
@@ -40,6 +41,7 @@ SYSTEMS: dict[str, Callable[[float], Tell]] = {
     "tracker, tempo known within 20 %": lambda tempo_bpm: partial(
         announced, BeatTracker((tempo_bpm / KNOWN, tempo_bpm * KNOWN))
     ),
+    "tracker, told no note-offs": lambda _: partial(announced_without_ends, BeatTracker()),
     "music that follows it": lambda _: followed,
     "120 bpm from the first note": lambda _: partial(announced, Metronome()),
 }

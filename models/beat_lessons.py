@@ -12,7 +12,7 @@ import numpy.typing as npt
 from livegen.core import beat_statistics as fitted
 from livegen.core.beat_network import PERIODS_S, PLACES
 from livegen.core.events import PULSES_PER_BEAT
-from livegen.core.strike_features import StrikeFeatures, Struck, resonances
+from livegen.core.strike_features import StrikeFeatures, Struck, before
 from livegen.core.strikes import Strikes
 from models.corpora.piece import Piece, PieceNote
 from models.performances import VELOCITY, Manner, Performance, line_of, perform
@@ -32,6 +32,9 @@ _SHORTEST_BEATS = 40
 _NEAR_PULSES = 0.51
 """A note half a pulse from a place is on it."""
 _NOTES_A_STRIKE = 8
+_HELD, _HELD_SHARES = ((0.3, 1.1), (0.0, 0.3), (100.0, 100.0)), (0.8, 0.1, 0.1)
+"""How long notes are held: as written, more or less; so short that it says little; until the key is struck again, as it is
+where nobody says when notes end."""
 _TRANSPOSED = 6
 """Semitones, at most."""
 _PITCHES = range(128)
@@ -54,7 +57,9 @@ def lesson(performance: Performance, longest: int = LONGEST) -> Lesson:
     strikes, ear = Strikes(), StrikeFeatures()
     struck: list[Struck] = []
     members: list[list[int]] = []
-    for at, note in enumerate(performance.notes):
+    for at, (ended, note) in enumerate(performance.with_ends()):
+        for each in ended:
+            ear.release(each.end_ns, each.pitch)
         begins = strikes.begins(note.onset_ns)
         if begins and len(members) == longest:
             break
@@ -66,7 +71,7 @@ def lesson(performance: Performance, longest: int = LONGEST) -> Lesson:
         members[-1].append(at)
     struck.append(ear.strike())
     plain = np.array([strike.plain for strike in struck])
-    features = np.concatenate([plain, resonances(struck, len(struck))], axis=1).astype(np.float32)
+    features = np.concatenate([plain, before(struck, len(struck))], axis=1).astype(np.float32)
     beats = np.array([np.median(performance.places[each]) for each in members])
     spans_s = np.diff(performance.beats_ns) / 1e9
     seconds = np.interp(beats, np.arange(len(spans_s)) + 0.5, spans_s)
@@ -119,7 +124,8 @@ class Lessons:
             begin = notes[0].onset + rng.random() * (beats - _SHORTEST_BEATS) * PULSES_PER_BEAT
             notes = tuple(note for note in notes if note.onset >= begin)
         notes = notes[: LONGEST * _NOTES_A_STRIKE]
-        manner = Manner(noise_s=rng.uniform(0.008, 0.036), depth=rng.uniform(0.02, 0.17), beats=10**6)
+        held = _HELD[int(rng.choice(len(_HELD), p=_HELD_SHARES))]
+        manner = Manner(noise_s=rng.uniform(0.008, 0.036), depth=rng.uniform(0.02, 0.17), beats=10**6, held=held)
         performance = perform(piece, notes, manner, rng, tapped(piece, rng, spread=0.2))
         if rng.random() < 0.3:
             performance = _with_gaps(performance, rng)

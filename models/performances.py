@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass, field
+from bisect import bisect_right
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 import numpy.typing as npt
@@ -18,17 +19,22 @@ VELOCITY = 80
 """Where the source has no dynamics."""
 _WAVES, _WAVE_BEATS = 3, (8.0, 48.0)
 _START_NS = 1_000_000_000
+_NEVER_NS = 2**62
 _FREE_NOTES = 120
 _FREE_S = 0.4
+_UNEVENLY_HELD = 0.15
+"""Spread of the logarithm of each note's length."""
+_SHORTEST_S = 0.03
 
 
 @dataclass(frozen=True, slots=True)
 class Played:
-    """A note-on: time, MIDI pitch, velocity."""
+    """A note: when it begins, MIDI pitch, velocity, when it ends."""
 
     onset_ns: int
     pitch: int
     velocity: int
+    end_ns: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +52,18 @@ class Performance:
     beats_ns: npt.NDArray[np.int64]
     places: Floats = field(default_factory=lambda: np.zeros(0))
 
+    def without_ends(self) -> Performance:
+        """The same notes where nobody says when they end."""
+        return replace(self, notes=tuple(replace(note, end_ns=_NEVER_NS) for note in self.notes))
+
+    def with_ends(self) -> Iterator[tuple[tuple[Played, ...], Played]]:
+        """Each note, with those that have ended by then and had not before."""
+        ends, ended = sorted(self.notes, key=lambda note: note.end_ns), 0
+        for note in self.notes:
+            until = bisect_right(ends, note.onset_ns, lo=ended, key=lambda each: each.end_ns)
+            yield tuple(ends[ended:until]), note
+            ended = until
+
 
 @dataclass(frozen=True, slots=True)
 class Manner:
@@ -58,6 +76,7 @@ class Manner:
         first: beats, as they are played, that are left out at the beginning.
         beats: at most so many are played.
         even: whether notes are off by all times up to `noise_s` alike, and not by the normal law.
+        held: share of its written length for which a note is held, at least and at most; one is drawn for a performance.
     """
 
     noise_s: float = 0.03
@@ -66,6 +85,7 @@ class Manner:
     first: int = 0
     beats: int = 96
     even: bool = False
+    held: tuple[float, float] = (0.5, 1.0)
 
 
 def line_of(piece: Piece, *, whole: bool) -> tuple[PieceNote, ...]:
@@ -90,9 +110,11 @@ def perform(
     off = rng.uniform(-1, 1, len(chosen)) if manner.even else rng.normal(size=len(chosen))
     onsets = np.interp(places, np.arange(count + 1), beats) + off * manner.noise_s
     onsets += manner.roll_s * (pitches - pitches.mean()) / 48
+    written_s = np.array([note.duration for note in chosen]) / tactus.pulses * np.diff(beats)[places.astype(np.int64)]
+    lengths = _held(written_s, manner, rng)
     velocities = [note.velocity or VELOCITY for note in chosen]
     beats_ns = (np.round(beats[:count] * 1e9) + _START_NS).astype(np.int64)
-    return Performance(_notes(onsets, pitches, velocities), beats_ns, places[np.argsort(onsets, kind="stable")])
+    return Performance(_notes(onsets, lengths, pitches, velocities), beats_ns, places[np.argsort(onsets, kind="stable")])
 
 
 def improvise(kind: str, rng: np.random.Generator) -> Performance:
@@ -104,7 +126,8 @@ def improvise(kind: str, rng: np.random.Generator) -> Performance:
     else:
         gaps = rng.uniform(0.1, 1.2, _FREE_NOTES)
     pitches = rng.integers(50, 80, _FREE_NOTES)
-    return Performance(_notes(np.cumsum(gaps), pitches, [VELOCITY] * _FREE_NOTES), np.zeros(0, dtype=np.int64))
+    lengths = _held(np.roll(gaps, -1), Manner(), rng)
+    return Performance(_notes(np.cumsum(gaps), lengths, pitches, [VELOCITY] * _FREE_NOTES), np.zeros(0, dtype=np.int64))
 
 
 def without_metre(piece: Piece, notes: Sequence[PieceNote], rng: np.random.Generator, spread: float = 0.5) -> Performance:
@@ -114,8 +137,10 @@ def without_metre(piece: Piece, notes: Sequence[PieceNote], rng: np.random.Gener
     count = int(places[-1]) + 2
     beats = _beats(60 / piece.tempo_bpm * np.exp(rng.normal(0.0, spread, count)))
     onsets = np.interp(places, np.arange(count + 1), beats)
+    written_s = np.array([note.duration for note in chosen]) / PULSES_PER_BEAT * np.diff(beats)[places.astype(np.int64)]
+    lengths = _held(written_s, Manner(), rng)
     velocities = [note.velocity or VELOCITY for note in chosen]
-    return Performance(_notes(onsets, [note.pitch for note in chosen], velocities), np.zeros(0, dtype=np.int64))
+    return Performance(_notes(onsets, lengths, [note.pitch for note in chosen], velocities), np.zeros(0, dtype=np.int64))
 
 
 def _tempo_curve(beats: int, depth: float, rng: np.random.Generator) -> Floats:
@@ -132,6 +157,21 @@ def _beats(periods: Floats) -> Floats:
     return np.concatenate([[0.0], np.cumsum(periods)])
 
 
-def _notes(onsets_s: Floats, pitches: Sequence[int] | npt.NDArray[np.int64], velocities: Sequence[int]) -> tuple[Played, ...]:
-    order = np.argsort(onsets_s, kind="stable")
-    return tuple(Played(round(onsets_s[at] * 1e9) + _START_NS, int(pitches[at]), int(velocities[at])) for at in order)
+def _held(written_s: Floats, manner: Manner, rng: np.random.Generator) -> Floats:
+    """How long notes are held that are written so long, in seconds."""
+    found: Floats = written_s * rng.uniform(*manner.held) * np.exp(rng.normal(0.0, _UNEVENLY_HELD, len(written_s)))
+    return found
+
+
+def _notes(
+    onsets_s: Floats, lengths_s: Floats, pitches: Sequence[int] | npt.NDArray[np.int64], velocities: Sequence[int]
+) -> tuple[Played, ...]:
+    """By time; a note that is struck again ends the one before."""
+    found: list[Played] = []
+    again_ns: dict[int, int] = {}
+    for at in np.argsort(onsets_s, kind="stable")[::-1]:
+        pitch, onset_ns = int(pitches[at]), round(onsets_s[at] * 1e9) + _START_NS
+        end_ns = onset_ns + round(max(lengths_s[at], _SHORTEST_S) * 1e9)
+        found.append(Played(onset_ns, pitch, int(velocities[at]), min(end_ns, again_ns.get(pitch, end_ns))))
+        again_ns[pitch] = onset_ns
+    return tuple(reversed(found))

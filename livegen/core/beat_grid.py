@@ -69,11 +69,11 @@ class Layout:
         off: Floats = (self.pulse - places) / PULSES_PER_BEAT * self.period * FRAME_NS / 1e9
         return off
 
-    def later(self) -> Places:
-        """The state so many frames on in the same beat, which wraps around, [TOGETHER + 1, states]."""
-        frames = (self.frame + np.arange(TOGETHER + 1)[:, np.newaxis]) % self.period
-        later: Places = self.starts[self.tempo] + frames
-        return later
+    def beside(self) -> Places:
+        """The states from `TOGETHER` frames before to so many after, in the same beat, which wraps around, [7, states]."""
+        frames = (self.frame + np.arange(-TOGETHER, TOGETHER + 1)[:, np.newaxis]) % self.period
+        beside: Places = self.starts[self.tempo] + frames
+        return beside
 
 
 class Knowledge:
@@ -88,7 +88,7 @@ class Knowledge:
         charge: 1 over the chance of no strike since the beat began, [patterns, states].
         whole: chance of no strike in a whole beat, [patterns, tempi].
         places: which place each state is on, and in the last row none, as shares of 1, [13, states].
-        spread: how likely a further note so many frames later is, [TOGETHER + 1, states].
+        spread: how likely a further note of a strike is, from `TOGETHER` frames before it to so many after, [7, states].
         drift: how likely the tempo, by row, becomes another, [tempi, tempi].
         follow: how likely a pattern, by row, has another after it, with the growth of the tempo, [tempi, patterns, patterns].
         growth: of the mass, logarithm a beat, [tempi].
@@ -123,7 +123,7 @@ class Knowledge:
         self.places: Floats = on / on.sum(axis=0)
         further = np.array(fitted.CHORDS)[list(fitted.KINDS)][:, np.newaxis]
         near = (bump.max(axis=0) * further).max(axis=0) + fitted.CHORD_FLOOR
-        self.spread: Floats = (near**fitted.CHORD_WEIGHT)[layout.later()]
+        self.spread: Floats = (near**fitted.CHORD_WEIGHT)[layout.beside()]
         summed = np.concatenate([np.zeros((len(strike), 1)), np.cumsum(self.rate, axis=1)], axis=1)
         before = summed[:, layout.starts]
         self.charge: Floats = np.exp(summed[:, :-1] - before[:, layout.tempo])

@@ -34,7 +34,7 @@ _SIGNS_KEPT = 0.9
 """From strike to strike."""
 _MOST_FORESEEN, _MOST_ACCORD = 4.0, 3.0
 """Logarithms: more counts as so much, and less than their opposite as that."""
-_SIGNS_WEIGHTS, _DOUBT = np.array([5.96, 2.39, 2.50]), 5.25
+_SIGNS_WEIGHTS, _DOUBT = np.array([5.15, 2.76, 2.64]), 4.96
 """How much the signs say for a beat, and against how much: `python -m models.beat_confidence` fits them."""
 _AGREE_NS = 50_000_000
 """Beats as near as this agree."""
@@ -125,7 +125,12 @@ class BeatTracker:
         self._last_ns = 0
         self._mass: Floats = self._known.first
         """Of each pattern and state at the last strike, before what its notes say, [patterns, states]; sums to 1."""
-        self._usual = 0.0
+        self._before: Floats = self._mass
+        """The same at the strike before that one, with what its notes said."""
+        self._frames = 0
+        """From the middle of that one to the first note of the last."""
+        self._usual = self._usual_before = 0.0
+        """Logarithm of the usual time between strikes without a beat, in s, and what it was a strike ago."""
         self._foreseen = 0.0
         """How much better than without a beat the strike that is on was foreseen, logarithm."""
         self._signs: Floats = np.zeros(SIGNS)
@@ -142,7 +147,7 @@ class BeatTracker:
         against = _DOUBT - float(_SIGNS_WEIGHTS @ self.signs())
         confidence = 1 / (1 + math.exp(min(_MOST_DOUBT, max(-_MOST_DOUBT, against))))
         period_ns = found.period * FRAME_NS
-        beat_ns = self._strikes.time_ns + round(found.until * period_ns)
+        beat_ns = self._strikes.time_ns + self._strikes.middle * FRAME_NS + round(found.until * period_ns)
         return FoundBeat(beat_ns, period_ns, confidence, confidence > _SURE)
 
     def signs(self) -> Floats:
@@ -163,46 +168,57 @@ class BeatTracker:
             self._strikes, self._features = Strikes(), StrikeFeatures()
             self._remembered, self._heard = beat_network().silence, None
             self._mass, self._count = self._known.first, 0
-            self._usual, self._foreseen = math.log(_FREE_S), 0.0
+            self._usual = self._usual_before = math.log(_FREE_S)
+            self._foreseen = 0.0
             self._signs, self._signs_weight = np.zeros(SIGNS), 0.0
         self._last_ns = onset_ns
-        begins, believed = self._strikes.begins(onset_ns), self._mass
+        begins, middle = self._strikes.begins(onset_ns), self._strikes.middle
         if begins and self._count:
-            believed = self._believed()
+            self._before = self._believed()
+            self._usual_before = self._usual
             if self._count > 1:
                 self._signs = _SIGNS_KEPT * self._signs + (1 - _SIGNS_KEPT) * self._signs_of_strike()
                 self._signs_weight = _SIGNS_KEPT * self._signs_weight + 1 - _SIGNS_KEPT
             self._remembered = self._hear()[0]
         frames = self._strikes.receive(onset_ns)
+        if frames is not None:
+            self._frames = frames - middle
         self._features.receive(onset_ns, pitch, velocity, begins=begins)
         self._heard = self._agreement = None
-        if frames is None:
-            return
-        self._count += 1
-        if frames:
-            self._struck(believed, frames)
+        self._count += begins
+        if self._count > 1 and (begins or self._strikes.middle != middle):
+            self._struck(self._frames + self._strikes.middle)
 
-    def _struck(self, believed: Floats, frames: int) -> None:
-        """A strike, so many frames after the last, and none between."""
+    def release(self, time_ns: int, pitch: int) -> None:
+        """Take in a note-off of a MIDI pitch, 0..127; one that does not sound changes nothing.
+
+        It says nothing of the beat that is believed now: how long a note was held counts from the next strike on.
+        """
+        self._features.release(max(time_ns, self._last_ns), pitch)
+
+    def _struck(self, frames: int) -> None:
+        """A strike, so many frames after the last, and none between; told again where its further notes move it."""
         known = self._known
-        tempi = np.add.reduceat(believed.sum(axis=0), known.layout.starts)
-        mass = known.passed(believed, TOGETHER, charged=False)
-        mass = known.passed(mass, frames - TOGETHER, charged=True) * known.rate
+        tempi = np.add.reduceat(self._before.sum(axis=0), known.layout.starts)
+        quiet = min(TOGETHER, frames)
+        mass = known.passed(self._before, quiet, charged=False)
+        mass = known.passed(mass, frames - quiet, charged=True) * known.rate
         total = float(mass.sum())
         self._mass = mass / total
         foreseen = math.log(total / FRAME_NS * 1e9) - float((tempi * known.growth / PERIODS).sum()) * frames
         seconds = frames * FRAME_NS / 1e9
-        off = (math.log(seconds) - self._usual) / _FREE_SPREAD
+        off = (math.log(seconds) - self._usual_before) / _FREE_SPREAD
         free = -0.5 * off * off - math.log(seconds * _FREE_SPREAD * math.sqrt(2 * math.pi))
         self._foreseen = min(_MOST_FORESEEN, max(-_MOST_FORESEEN, foreseen - free))
-        self._usual += (math.log(seconds) - self._usual) * max(_FREE_LEARNING, 1 / self._count)
+        learning = max(_FREE_LEARNING, 1 / self._count)
+        self._usual = self._usual_before + (math.log(seconds) - self._usual_before) * learning
 
     def _believed(self) -> Floats:
         """The mass at the last strike with what its notes say; sums to 1."""
         known, mass = self._known, self._mass
         for late, count in enumerate(self._strikes.spread):
             if count:
-                mass = mass * known.spread[late] ** count
+                mass = mass * known.spread[TOGETHER + late - self._strikes.middle] ** count
         if self._count > UNTOLD:
             mass = mass * self._witnessed()
         believed: Floats = mass / mass.sum()

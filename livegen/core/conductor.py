@@ -13,7 +13,7 @@ from livegen.core.beat_tracking import BeatTracker, prepare
 from livegen.core.clock_in import ClockIn
 from livegen.core.effects import SessionBeat
 from livegen.core.events import PULSES_PER_BEAT
-from livegen.core.midi import CLOCK, CONTINUE, START, STOP, NoteOn, Realtime, SongPosition
+from livegen.core.midi import CLOCK, CONTINUE, START, STOP, NoteOff, NoteOn, Realtime, SongPosition
 from livegen.core.tapping import BeatLine, Tapping
 from livegen.core.transport import MAX_BPM, MIN_BPM, Transport, grid_at_or_after
 
@@ -183,6 +183,11 @@ class Conductor:
             # Where there is none, the last that was known goes on.
             self._beats = BeatLine(found.beat_ns, found.period_ns)
         return self._steer(transport, now_ns)
+
+    def released(self, note: NoteOff, now_ns: int) -> None:
+        """The player lets a key go; unless the player's notes rule it changes nothing."""
+        if self._tracker is not None:
+            self._tracker.release(now_ns, note.pitch)
 
     def joined(self, session: SessionBeat, transport: Transport, now_ns: int) -> Turn:
         """Where a session's beat is; unless a session rules it changes nothing.

@@ -402,6 +402,8 @@ class Engine:
         if isinstance(message, NoteOn) and self.settings.clock_source == "follow":
             self._catch_up(now_ns)
             self.transport = self._conductor.heard(message, self.transport, now_ns)
+        if isinstance(message, NoteOff):
+            self._conductor.released(message, now_ns)
         events = self._listener.receive(message, now_ns, self.transport)
         # First what is heard, then what is remembered: the one is waited for.
         if self.settings.thru:

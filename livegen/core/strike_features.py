@@ -1,7 +1,9 @@
 """What the beat network hears of a strike: when it came, what its notes are, and what was struck some time before.
 
-The last is a row of resonators: for each of many lags, whether there was a strike so long ago, how accented it was, and how
-much of the same it was. A beat shows there as a lag at which strikes come again, whatever came between.
+The last is a row of resonators: for each of many lags, whether there was a strike so long ago, how accented it was, how much
+of the same it was, how long it was held, and whether it was held until now. A beat shows there as a lag at which strikes come
+again, whatever came between; and long notes are on the beat more often than short ones, which the strikes alone don't tell
+where several voices play.
 """
 
 from __future__ import annotations
@@ -18,8 +20,10 @@ Floats = npt.NDArray[np.float64]
 LOOKED_BACK = 72
 """Strikes."""
 LAGS_S: Floats = np.geomspace(0.17, 2.6, 32)
-_PLAIN = 40
-FEATURES = _PLAIN + 3 * len(LAGS_S)
+_PLAIN, _HOLDING = 40, 7
+STRUCK_BEFORE, HELD_BEFORE = 3, 2
+"""Rows of `LAGS_S`: of what was struck, and of how long it was held."""
+FEATURES = _PLAIN + STRUCK_BEFORE * len(LAGS_S) + _HOLDING + HELD_BEFORE * len(LAGS_S)
 
 # How far off a strike may be: two are off, and the longer the lag the more does the tempo change in it.
 _WIDTHS_S = 0.03 + 0.03 * LAGS_S
@@ -32,6 +36,39 @@ _LOUDEST = 2.0
 """As loud as usual so many times over is as loud as it gets."""
 _LEARNING = 0.15
 """Of what is usual, from strike to strike."""
+_LENGTHS = 4
+"""Strikes of which the lengths are told one by one."""
+_STILL_HELD = 8
+"""Strikes of which it is told how many are held."""
+_USUAL_OF = 16
+"""Strikes whose mean length is what is usual."""
+_LONGEST = 3.0
+"""As long as usual so many times over is as long as it gets."""
+_UNTIL_NOW_S = 0.08
+"""What ended so little before a strike was held until it."""
+
+
+class Holding:
+    """How long a strike's notes are held.
+
+    Attributes:
+        until_s: when the last of them ended; infinite while one sounds.
+    """
+
+    def __init__(self) -> None:
+        self.until_s = math.inf
+        self._sounding = 0
+
+    def begin(self) -> None:
+        """Another of its notes sounds."""
+        self._sounding += 1
+        self.until_s = math.inf
+
+    def end(self, time_s: float) -> None:
+        """One of its notes has ended."""
+        self._sounding -= 1
+        if not self._sounding:
+            self.until_s = time_s
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +81,7 @@ class Struck:
         classes: 1 where a pitch class is struck, [12].
         accent: by low pitch, many notes and loudness, all against what is usual, 0..3.
         plain: what it says by itself and beside the last few, [40].
+        holding: how long it is held, which goes on.
     """
 
     time_s: float
@@ -54,6 +92,7 @@ class Struck:
     classes: Floats
     accent: float
     plain: Floats
+    holding: Holding
 
 
 class StrikeFeatures:
@@ -62,6 +101,10 @@ class StrikeFeatures:
     def __init__(self) -> None:
         self._notes: list[tuple[int, int, int]] = []
         """Onset in ns, pitch and velocity of those of the strike that is on."""
+        self._holding = Holding()
+        """How long they are held."""
+        self._sounding: dict[int, Holding] = {}
+        """By pitch."""
         self._before: list[Struck] = []
         self._usual: tuple[float, float, float, float] | None = None
         """Lowest and highest pitch, size, loudness."""
@@ -77,8 +120,17 @@ class StrikeFeatures:
             The strike that is over by it, if one is.
         """
         over = self._finish() if begins and self._notes else None
+        # A key that is struck again was let go, whether or not anybody said so.
+        self.release(onset_ns, pitch)
         self._notes.append((onset_ns, pitch, velocity))
+        self._holding.begin()
+        self._sounding[pitch] = self._holding
         return over
+
+    def release(self, time_ns: int, pitch: int) -> None:
+        """Take in a note-off of a MIDI pitch; one that does not sound changes nothing."""
+        if (holding := self._sounding.pop(pitch, None)) is not None:
+            holding.end(time_ns / 1e9)
 
     def strike(self) -> Struck:
         """The strike that is on, as far as its notes have come; there has been a note."""
@@ -110,12 +162,12 @@ class StrikeFeatures:
         plain[21:25] = (max(onsets_ns) - min(onsets_ns)) / 5e7, lower < -_LOW_SEMITONES, bigger > 0.5, 1.0
         plain[28:] = np.roll(classes, -int(low) % 12)
         accent = min(max(-lower / 6, 0.0), 2.0) + min(max(bigger, 0.0), 2.0) / 2 + min(max(louder * 3, 0.0), 1.0)
-        return Struck(time_s, low, top, size, loud, classes, min(accent, 3.0), plain)
+        return Struck(time_s, low, top, size, loud, classes, min(accent, 3.0), plain, self._holding)
 
     def features(self) -> Floats:
         """All that is heard of the strike that is on, as far as its notes have come, [FEATURES]."""
         strike = self.strike()
-        return np.concatenate([strike.plain, resonances([*self._before, strike], 1)[0]])
+        return np.concatenate([strike.plain, before([*self._before, strike], 1)[0]])
 
     def _finish(self) -> Struck:
         struck = self.strike()
@@ -125,7 +177,7 @@ class StrikeFeatures:
         self._usual = (low, top, size, loud)
         self._heard_s[struck.classes > 0] = struck.time_s
         self._before = [*self._before[-LOOKED_BACK + 1 :], struck]
-        self._notes = []
+        self._notes, self._holding = [], Holding()
         return struck
 
     def _newness(self, classes: Floats, time_s: float) -> float:
@@ -138,21 +190,49 @@ def _gap(seconds: float) -> float:
     return math.log(min(max(seconds, _GAP_S[0]), _GAP_S[1])) - _USUAL_GAP_LOG
 
 
-def resonances(strikes: Sequence[Struck], count: int) -> Floats:
-    """What was struck each of `LAGS_S` before each of the last `count` strikes.
+def before(strikes: Sequence[Struck], count: int) -> Floats:
+    """What was struck before each of the last `count` strikes, and how long it was held by then.
 
     Returns:
-        Whether there was a strike, how accented it was and how much it had of the same, each faded by how far off it was,
-        [count, 3 * 32].
+        For each of `LAGS_S` whether there was a strike so long ago, how accented it was and how much it had of the same; how
+        long the last strikes were held, how many still are, how long nothing was and how long the oldest one is; and for each
+        of `LAGS_S` how long what was struck then was held, and whether until now. What is of a lag is faded by how far off it
+        was. [count, 3 * 32 + 7 + 2 * 32].
     """
     times = np.array([strike.time_s for strike in strikes])
+    untils = np.array([strike.holding.until_s for strike in strikes])
     accents = np.array([strike.accent for strike in strikes])
     classes = np.array([strike.classes for strike in strikes])
     at = np.arange(len(strikes) - count, len(strikes))
     earlier = at[:, np.newaxis] - np.arange(1, min(LOOKED_BACK, len(strikes)) + 1)
-    ago_s = np.where(earlier >= 0, times[at, np.newaxis] - times[earlier], np.inf)
-    there = np.exp(-0.5 * ((ago_s[:, :, np.newaxis] - LAGS_S) / _WIDTHS_S) ** 2)
+    known, now_s = earlier >= 0, times[at, np.newaxis]
+    ago_s = np.where(known, now_s - times[earlier], np.inf)
     alike = np.einsum("rc,rbc->rb", classes[at] / classes[at].sum(axis=1, keepdims=True), classes[earlier])
-    return np.concatenate(
-        [(there * weight).max(axis=1) for weight in (1.0, accents[earlier][:, :, np.newaxis], alike[:, :, np.newaxis])], axis=1
-    )
+    # A note that comes early may end before the mean of its strike.
+    ended_s = np.where(known, np.clip(now_s - untils[earlier], 0.0, np.where(known, ago_s, 0.0)), np.inf)
+    held_s = np.where(known, np.where(known, ago_s, 0.0) - np.where(known, ended_s, 0.0), 0.0)
+    near = known[:, :_USUAL_OF]
+    usual_s = held_s[:, :_USUAL_OF].sum(axis=1) / np.maximum(near.sum(axis=1), 1)
+    longer = np.minimum(held_s / np.maximum(usual_s, _GAP_S[0])[:, np.newaxis], _LONGEST)
+    until_now = np.exp(-0.5 * (ended_s / _UNTIL_NOW_S) ** 2)
+    there = np.exp(-0.5 * ((ago_s[:, :, np.newaxis] - LAGS_S) / _WIDTHS_S) ** 2)
+    weights = (np.ones_like(held_s), accents[earlier], alike, longer, until_now)
+    rows = [(there * weight[:, :, np.newaxis]).max(axis=1) for weight in weights]
+    return np.concatenate([*rows[:STRUCK_BEFORE], _holding(ago_s, held_s, ended_s), *rows[STRUCK_BEFORE:]], axis=1)
+
+
+def _holding(ago_s: Floats, held_s: Floats, ended_s: Floats) -> Floats:
+    """Of strikes that began, were held and ended so long ago, [count, looked back], the last first: [count, 7]."""
+    found = np.full((len(ago_s), _HOLDING), _gap(0.0))
+    told = min(_LENGTHS, held_s.shape[1])
+    found[:, :told] = _gaps(held_s[:, :told])
+    held = ended_s == 0
+    found[:, _LENGTHS] = held[:, :_STILL_HELD].sum(axis=1) / 4
+    found[:, _LENGTHS + 1] = np.minimum(ended_s[:, :_STILL_HELD].min(axis=1), _LATELY_S)
+    found[:, _LENGTHS + 2] = _gaps(np.where(held, ago_s, 0.0).max(axis=1))
+    return found
+
+
+def _gaps(seconds: Floats) -> Floats:
+    found: Floats = np.log(np.clip(seconds, *_GAP_S)) - _USUAL_GAP_LOG
+    return found

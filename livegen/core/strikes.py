@@ -12,14 +12,18 @@ class Strikes:
     """Groups one player's notes. Single-threaded.
 
     Attributes:
-        time_ns: frame of the strike that is on, from the first one on; 0 before.
+        time_ns: frame of the strike that is on, where its first note is; 0 before the first strike.
+        middle: how many frames after that the mean of its notes is, rounded, 0..TOGETHER.
         spread: how many further notes it has, by the frames that they are late, [TOGETHER + 1].
     """
 
     def __init__(self) -> None:
         self.time_ns = 0
+        self.middle = 0
         self.spread = [0] * (TOGETHER + 1)
         self._struck = False
+        self._late_ns = 0
+        """All its notes after the time of its frame, together."""
 
     def begins(self, onset_ns: int) -> bool:
         """Whether a note at this time would begin another strike."""
@@ -34,8 +38,11 @@ class Strikes:
         frames = round((onset_ns - self.time_ns) / FRAME_NS) if self._struck else 0
         if not self.begins(onset_ns):
             self.spread[frames] += 1
+            self._late_ns += onset_ns - self.time_ns
+            self.middle = round(self._late_ns / (1 + sum(self.spread)) / FRAME_NS)
             return None
         self.time_ns = self.time_ns + frames * FRAME_NS if self._struck else onset_ns
-        self.spread = [0] * (TOGETHER + 1)
+        self.spread, self.middle = [0] * (TOGETHER + 1), 0
+        self._late_ns = onset_ns - self.time_ns
         self._struck = True
         return frames

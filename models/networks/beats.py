@@ -84,7 +84,7 @@ class BeatFilter(nn.Module):
         self._starts, self._tempo = torch.tensor(layout.starts), torch.tensor(layout.tempo)
         self._by_tempo = torch.tensor(layout.by_tempo, dtype=torch.float32)
         self._off = torch.tensor(layout.seconds_off(), dtype=torch.float32)
-        self._later, self._kind = torch.tensor(layout.later()), torch.tensor(layout.kind)
+        self._later, self._kind = torch.tensor(layout.beside()[TOGETHER:]), torch.tensor(layout.kind)
         self._kinds = list(fitted.KINDS)
         logs = torch.tensor(np.log(PERIODS), dtype=torch.float32)
         self._apart = logs[:, None] - logs

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -12,9 +12,9 @@ import numpy.typing as npt
 from livegen.core.beat_tracking import FoundBeat
 from livegen.core.conductor import Conductor
 from livegen.core.events import PULSES_PER_BEAT
-from livegen.core.midi import NoteOn
+from livegen.core.midi import NoteOff, NoteOn
 from livegen.core.transport import Transport
-from models.performances import Performance
+from models.performances import Performance, Played
 
 TOLERANCE_NS = 70_000_000
 TEMPO_TOLERANCE = 0.1
@@ -35,6 +35,9 @@ class Tracker(Protocol):
     def receive(self, onset_ns: int, pitch: int, velocity: int) -> None:
         """Take in a note-on."""
 
+    def release(self, time_ns: int, pitch: int) -> None:
+        """Take in a note-off."""
+
     def line(self, now_ns: int) -> FoundBeat | None:
         """What is believed."""
 
@@ -53,6 +56,13 @@ Tell = Callable[[Performance, int], Sequence[Announced]]
 """The beats that are found of a performance until some time in ns, ascending."""
 
 
+def hear(tracker: Tracker, ended: Iterable[Played], note: Played) -> None:
+    """Play a note to a tracker after those have ended that `Performance.with_ends` gives with it."""
+    for each in ended:
+        tracker.release(each.end_ns, each.pitch)
+    tracker.receive(note.onset_ns, note.pitch, note.velocity)
+
+
 def announced(tracker: Tracker, performance: Performance, end_ns: int) -> list[Announced]:
     """The beats that a tracker tells until some time: each as the notes before it had it.
 
@@ -64,8 +74,8 @@ def announced(tracker: Tracker, performance: Performance, end_ns: int) -> list[A
         found.append(Announced(time_ns, line.period_ns, line.confidence, line.is_beat))
 
     times = [note.onset_ns for note in performance.notes]
-    for note, until_ns in zip(performance.notes, [*times[1:], end_ns], strict=True):
-        tracker.receive(note.onset_ns, note.pitch, note.velocity)
+    for (ended, note), until_ns in zip(performance.with_ends(), [*times[1:], end_ns], strict=True):
+        hear(tracker, ended, note)
         now_ns = note.onset_ns
         line = tracker.line(now_ns)
         if line is not None and found:
@@ -82,6 +92,11 @@ def announced(tracker: Tracker, performance: Performance, end_ns: int) -> list[A
     return found
 
 
+def announced_without_ends(tracker: Tracker, performance: Performance, end_ns: int) -> list[Announced]:
+    """The beats that a tracker tells that never hears when a note ends."""
+    return announced(tracker, performance.without_ends(), end_ns)
+
+
 def followed(performance: Performance, end_ns: int) -> list[Announced]:
     """The beats that music has which follows the notes, until some time: what is heard on stage. At first there are none."""
     conductor, channel = Conductor(), 0
@@ -90,7 +105,9 @@ def followed(performance: Performance, end_ns: int) -> list[Announced]:
     found: list[Announced] = []
     beat = 0
     times = [note.onset_ns for note in performance.notes]
-    for note, until_ns in zip(performance.notes, [*times[1:], end_ns], strict=True):
+    for (ended, note), until_ns in zip(performance.with_ends(), [*times[1:], end_ns], strict=True):
+        for each in ended:
+            conductor.released(NoteOff(channel, each.pitch), each.end_ns)
         transport = conductor.heard(NoteOn(channel, note.pitch, note.velocity), transport, note.onset_ns)
         now_ns = note.onset_ns
         while now_ns < until_ns:
@@ -160,8 +177,8 @@ MEASURES = ("f", "tempo", "tempo_right", "half", "double", "beat", "confidence")
 def refusals(make: Callable[[], Tracker], performance: Performance, begin_ns: int) -> float:
     """Share of a performance without a beat, from a time on, in which a tracker says so after each note."""
     tracker, said = make(), []
-    for note in performance.notes:
-        tracker.receive(note.onset_ns, note.pitch, note.velocity)
+    for ended, note in performance.with_ends():
+        hear(tracker, ended, note)
         if note.onset_ns >= begin_ns:
             line = tracker.line(note.onset_ns)
             said.append(line is None or not line.is_beat)
@@ -178,6 +195,9 @@ class Metronome:
         """Only the first note counts."""
         if self._first_ns is None:
             self._first_ns = onset_ns
+
+    def release(self, time_ns: int, pitch: int) -> None:
+        """Says nothing."""
 
     def line(self, now_ns: int) -> FoundBeat | None:  # noqa: ARG002 - it never changes
         """Always the same beat."""

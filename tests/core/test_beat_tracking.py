@@ -168,6 +168,46 @@ def test_after_a_long_silence_everything_begins_anew() -> None:
     assert tracker.line(0) == fresh.line(0)
 
 
+def test_a_chord_is_where_the_mean_of_its_notes_is_and_not_where_the_first_is() -> None:
+    """After many in time, one begins 20 ms early, and its other notes with it or 50 ms later."""
+
+    def next_beat_ns(later_ms: int) -> int:
+        chord = [(0, 48), (later_ms, 64), (later_ms, 67)]
+        notes = [(FIRST_NS + at * 600 * MS, pitch, 80) for at in range(24) for _, pitch in chord]
+        begin_ns = FIRST_NS + (24 * 600 - 20) * MS
+        line = heard([*notes, *((begin_ns + late * MS, pitch, 80) for late, pitch in chord)]).line(begin_ns + 60 * MS)
+        assert line is not None
+        return line.next_beat_ns(begin_ns + 100 * MS)
+
+    assert next_beat_ns(50) - next_beat_ns(40) > 5 * MS
+    assert next_beat_ns(50) - next_beat_ns(0) > 30 * MS
+
+
+@pytest.mark.parametrize("first", [0, 1])
+def test_of_equal_notes_the_beat_is_where_they_are_held(first: int) -> None:
+    tracker, onset_ns = BeatTracker(), FIRST_NS
+    for at in range(40):
+        onset_ns = FIRST_NS + at * 300 * MS
+        tracker.receive(onset_ns, 60, 80)
+        tracker.release(onset_ns + (240 if at % 2 == first else 60) * MS, 60)
+    line = tracker.line(onset_ns)
+    assert line is not None
+    assert line.tempo_bpm == pytest.approx(100, rel=0.04)
+    place = (line.next_beat_ns(onset_ns) - FIRST_NS) / (300 * MS) % 2
+    assert place == pytest.approx(first, abs=0.2)
+
+
+def test_the_end_of_a_note_says_nothing_before_the_next_strike() -> None:
+    notes = TUNE.notes(12, 0)
+    held, ended = heard(notes), heard(notes)
+    now_ns = notes[-1][0]
+    ended.release(now_ns + MS, notes[-1][1])
+    assert ended.line(now_ns + MS) == held.line(now_ns + MS)
+    for tracker in (held, ended):
+        tracker.receive(now_ns + 300 * MS, 36, 80)
+    assert ended.line(now_ns + 300 * MS) != held.line(now_ns + 300 * MS)
+
+
 def test_a_note_that_comes_with_an_older_time_counts_as_now() -> None:
     late, plain = heard(TUNE.notes(8, 0)), heard(TUNE.notes(8, 0))
     last_ns = TUNE.notes(8, 0)[-1][0]

@@ -8,21 +8,25 @@ from hypothesis import given
 from hypothesis import strategies as st
 from support.laws import law, pitches, velocities
 
-from livegen.core.strike_features import FEATURES, LAGS_S, LOOKED_BACK, Floats, StrikeFeatures, Struck, resonances
+from livegen.core.strike_features import FEATURES, LAGS_S, LOOKED_BACK, Floats, StrikeFeatures, Struck, before
 
 MS = 1_000_000
-WHETHER, ACCENTED, ALIKE = (
-    slice(FEATURES + len(LAGS_S) * row, FEATURES + len(LAGS_S) * (row + 1) or None) for row in (-3, -2, -1)
-)
+PLAIN = 40
+WHETHER, ACCENTED, ALIKE = (slice(begin, begin + len(LAGS_S)) for begin in range(PLAIN, PLAIN + 96, len(LAGS_S)))
+LENGTHS, STILL_HELD, SILENT, OLDEST = slice(136, 140), 140, 141, 142
+LONGER, UNTIL_NOW = slice(143, 175), slice(175, None)
 
 Notes = list[tuple[int, int, int]]
-"""Time in ms, pitch, velocity."""
+"""Time in ms, pitch, velocity; 0 where the note ends."""
 
 
 def heard(notes: Notes, together_ms: int = 60) -> tuple[StrikeFeatures, list[Struck]]:
     """After these notes, and the strikes that were over by them."""
     features, over, began = StrikeFeatures(), [], None
     for at_ms, pitch, velocity in notes:
+        if not velocity:
+            features.release(at_ms * MS, pitch)
+            continue
         begins = began is None or at_ms - began > together_ms
         began = at_ms if begins or began is None else began
         if (struck := features.receive(at_ms * MS, pitch, velocity, begins=begins)) is not None:
@@ -68,10 +72,46 @@ def test_an_accent_is_heard_again_after_the_time_since_it() -> None:
     assert row[ACCENTED][nearest(1.0)] < 0.1
 
 
+def test_a_long_note_is_heard_again_after_the_time_since_it_began() -> None:
+    """A low one that lasts below short ones, a beat after the last."""
+    notes = [(0, 40, 80), (0, 60, 80), (80, 60, 0), (250, 62, 80), (330, 62, 0), (500, 64, 80), (580, 64, 0), (980, 40, 0)]
+    row = heard([*notes, (1000, 60, 80)])[0].features()
+    assert row[LONGER][nearest(1.0)] > 2
+    assert row[LONGER][nearest(0.5)] < 0.5
+    assert row[UNTIL_NOW][nearest(1.0)] > 0.8
+    assert row[UNTIL_NOW][nearest(0.5)] < 0.1
+    assert row[STILL_HELD] == 0
+    assert row[SILENT] == pytest.approx(0.02)
+
+
+def test_what_sounds_still_is_told_from_what_has_ended() -> None:
+    held = [(0, 40, 80), (250, 62, 80)]
+    sounding, ended = (heard([*held, *ends, (500, 64, 80)])[0].features() for ends in ([], [(300, 62, 0), (310, 40, 0)]))
+    assert sounding[STILL_HELD] > ended[STILL_HELD] == 0
+    assert sounding[SILENT] == 0
+    assert ended[SILENT] == pytest.approx(0.19)
+    assert sounding[OLDEST] > ended[OLDEST]
+    assert sounding[LENGTHS][0] > ended[LENGTHS][0]
+
+
+def test_a_key_that_is_struck_again_ends_the_note_before() -> None:
+    ends = [(400, 60, 0)]
+    told, untold = (heard([(0, 60, 80), *more, (400, 60, 80), (800, 67, 80)])[0].features() for more in (ends, []))
+    assert told == pytest.approx(untold)
+
+
+def test_the_end_of_a_note_that_nobody_began_changes_nothing() -> None:
+    notes = [(0, 60, 80), (400, 62, 80), (800, 64, 80)]
+    assert heard([*notes, (810, 90, 0)])[0].features() == pytest.approx(heard(notes)[0].features())
+
+
 @law
-@given(notes=st.lists(st.tuples(st.integers(0, 900), pitches, velocities), min_size=1, max_size=30), up=st.integers(-6, 6))
+@given(
+    notes=st.lists(st.tuples(st.integers(0, 900), pitches, st.one_of(velocities, st.just(0))), min_size=1, max_size=40),
+    up=st.integers(-6, 6),
+)
 def test_music_in_another_key_or_later_has_the_same_rhythm(notes: Notes, up: int) -> None:
-    at_ms, line = 0, []
+    at_ms, line = 0, [(0, 60, 80)]
     for gap_ms, pitch, velocity in notes:
         at_ms += gap_ms
         line.append((at_ms, 40 + pitch % 40, velocity))
@@ -86,12 +126,13 @@ def test_music_in_another_key_or_later_has_the_same_rhythm(notes: Notes, up: int
 def test_many_strikes_at_once_say_what_one_after_the_other_says() -> None:
     rng = np.random.default_rng(1)
     times = np.cumsum(rng.integers(70, 400, LOOKED_BACK + 20))
-    notes = [(int(at), int(pitch), 80) for at, pitch in zip(times, rng.integers(40, 80, len(times)), strict=True)]
     rows: list[Floats] = []
     features, strikes = StrikeFeatures(), list[Struck]()
-    for at, pitch, velocity in notes:
-        if (over := features.receive(at * MS, pitch, velocity, begins=True)) is not None:
+    for at, pitch in zip(times, rng.integers(40, 80, len(times)), strict=True):
+        if rng.random() < 0.7:
+            features.release(int(at - rng.integers(50)) * MS, int(rng.integers(40, 80)))
+        if (over := features.receive(int(at) * MS, int(pitch), 80, begins=True)) is not None:
             strikes.append(over)
-        rows.append(features.features()[-3 * len(LAGS_S) :])
+        rows.append(features.features()[PLAIN:])
     strikes.append(features.strike())
-    assert resonances(strikes, len(strikes)) == pytest.approx(np.array(rows))
+    assert before(strikes, len(strikes)) == pytest.approx(np.array(rows))

@@ -16,6 +16,7 @@ def test_the_notes_of_a_spread_chord_are_one_strike() -> None:
     assert strikes.receive(1000 * MS) == 0
     assert [strikes.receive(at * MS) for at in (1005, 1030, 1060)] == [None, None, None]
     assert strikes.spread == [1, 0, 1, 1]
+    assert strikes.middle == 1
 
 
 def test_a_note_further_away_begins_another_strike() -> None:
@@ -24,6 +25,7 @@ def test_a_note_further_away_begins_another_strike() -> None:
     assert strikes.begins(1100 * MS)
     assert strikes.receive(1100 * MS) == 5
     assert strikes.spread == [0] * (TOGETHER + 1)
+    assert strikes.middle == 0
 
 
 @law
@@ -38,5 +40,6 @@ def test_no_note_is_lost_and_frames_never_run_away(gaps_ms: list[int]) -> None:
         begun += begins
         further = 0 if begins else further + 1
         assert sum(strikes.spread) == further
+        assert 0 <= strikes.middle <= TOGETHER
         assert not begins or abs(strikes.time_ns - now_ns) <= FRAME_NS / 2
     assert begun >= 1

@@ -24,7 +24,7 @@ from models.beats import School, fit, lesson, page, surprise
 from models.corpora.piece import Piece, PieceNote
 from models.networks.beats import BeatFilter, Heard, heard
 from models.performances import Manner, Performance, Played, improvise, line_of, perform, without_metre
-from models.scoring.beats import MEASURES, Metronome, announced, f_measure, followed, refusals, score
+from models.scoring.beats import MEASURES, Metronome, announced, announced_without_ends, f_measure, followed, refusals, score
 
 S = 1_000_000_000
 EXACT = Manner(noise_s=0.0, depth=0.0)
@@ -39,8 +39,8 @@ def piece(work: str = "w", beats: int = 40) -> Piece:
 
 
 def played(player: Player, beats_: int, seed: int = 0) -> Performance:
-    """A player's notes and beats."""
-    notes = tuple(Played(*note) for note in player.notes(beats_, seed))
+    """A player's notes, a tenth of a second long, and beats."""
+    notes = tuple(Played(*note, end_ns=note[0] + S // 10) for note in player.notes(beats_, seed))
     return Performance(notes, np.array(player.beats_ns(beats_)).astype(np.int64))
 
 
@@ -52,6 +52,9 @@ class Told:
 
     def receive(self, onset_ns: int, pitch: int, velocity: int) -> None:
         """Nothing is heard."""
+
+    def release(self, time_ns: int, pitch: int) -> None:
+        """Nor this."""
 
     def line(self, now_ns: int) -> FoundBeat | None:
         """What was given."""
@@ -91,6 +94,34 @@ def test_notes_are_off_by_the_normal_law_or_evenly_and_no_further() -> None:
     assert np.abs(off_s(even=True)).max() <= 0.03
 
 
+def test_notes_are_held_for_the_same_share_of_what_is_written_more_or_less() -> None:
+    def shares(held: float) -> Floats:
+        performance = perform(
+            piece(), line_of(piece(), whole=False), replace(EXACT, held=(held, held)), np.random.default_rng(0)
+        )
+        return np.array([note.end_ns - note.onset_ns for note in performance.notes]) / (0.6 * S)
+
+    assert np.median(shares(0.5)) == pytest.approx(0.5, rel=0.1)
+    assert 0.02 < shares(0.5).std() < 0.15
+    assert shares(0.9).mean() > shares(0.5).mean()
+
+
+def test_a_note_ends_where_its_key_is_struck_again() -> None:
+    repeated = tuple(PieceNote(at * 12, 60, 240) for at in range(20))
+    performance = perform(piece(), repeated, Manner(), np.random.default_rng(0))
+    assert all(one.end_ns == other.onset_ns for one, other in pairwise(performance.notes))
+
+
+def test_each_note_comes_with_those_that_have_ended_by_then_and_none_ends_twice() -> None:
+    performance = perform(piece(), line_of(piece(), whole=True), Manner(), np.random.default_rng(0))
+    ended: list[Played] = []
+    for before, note in performance.with_ends():
+        assert all(each.end_ns <= note.onset_ns for each in before)
+        ended += before
+        assert {id(each) for each in ended} == {id(each) for each in performance.notes if each.end_ns <= note.onset_ns}
+    assert len(ended) == len({id(each) for each in ended}) > 20
+
+
 def test_beats_can_be_left_out_at_the_begin_and_at_the_end() -> None:
     performance = perform(
         piece(), line_of(piece(), whole=False), Manner(noise_s=0.0, depth=0.0, first=10, beats=8), np.random.default_rng(0)
@@ -124,7 +155,7 @@ def believed(line: Sequence[Heard]) -> list[Floats]:
             mass = known.passed(mass, TOGETHER, charged=False)
             mass = known.passed(mass, strike.frames - TOGETHER, charged=True) * known.rate
         for late, count in enumerate(strike.spread):
-            mass = mass * known.spread[late] ** count
+            mass = mass * known.spread[TOGETHER + late] ** count
         mass = mass / mass.sum()
         found.append(mass.sum(axis=0))
     return found
@@ -134,7 +165,7 @@ def test_what_is_fitted_believes_what_the_tracker_believes() -> None:
     """Of two performances at once, of which one ends sooner, with chords, and silences longer than a stride."""
     rng = np.random.default_rng(5)
     onsets = 3 * S + np.cumsum(rng.choice([0.02, 0.05, 0.12, 0.3, 0.5, 1.4], 40)) * S
-    odd = tuple(Played(int(at), int(rng.integers(40, 80)), int(rng.integers(30, 110))) for at in onsets)
+    odd = tuple(Played(int(at), int(rng.integers(40, 80)), int(rng.integers(30, 110)), int(at) + S) for at in onsets)
     lines = [heard(Performance(odd, np.zeros(0, dtype=np.int64))), heard(played(MARCH, 6))]
     with torch.no_grad():
         filtered = torch.stack(list(BeatFilter()(lines)), dim=1).numpy()
@@ -189,8 +220,15 @@ def test_the_f_measure_counts_each_beat_once() -> None:
     assert f_measure(times, times[:0]) == 0
 
 
+def test_who_is_told_no_note_offs_hears_no_note_end() -> None:
+    march = played(MARCH, 8)
+    assert all(not ended for ended, _ in march.without_ends().with_ends())
+    told = announced_without_ends(BeatTracker(), march, 8 * S)
+    assert told == announced(BeatTracker(), march.without_ends(), 8 * S) != announced(BeatTracker(), march, 8 * S)
+
+
 def test_beats_are_announced_as_the_notes_before_them_had_it() -> None:
-    notes = tuple(Played(at * S, 60, 80) for at in range(3))
+    notes = tuple(Played(at * S, 60, 80, (at + 1) * S) for at in range(3))
     told = announced(Told(FoundBeat(S // 4, S / 2, 0.9, True)), Performance(notes, np.zeros(0, dtype=np.int64)), 3 * S)
     assert [beat.time_ns for beat in told] == [S // 4 + half * S // 2 for half in range(6)]
     assert announced(Told(None), Performance(notes, np.zeros(0, dtype=np.int64)), 3 * S) == []
@@ -203,7 +241,7 @@ def test_a_beat_that_an_early_note_shows_to_be_past_is_announced_with_the_note()
         def receive(self, onset_ns: int, pitch: int, velocity: int) -> None:
             self._line = FoundBeat(0 if onset_ns < 0.9 * S else int(0.95 * S), S / 2, 0.9, True)
 
-    notes = tuple(Played(at, 60, 80) for at in (int(0.1 * S), int(0.96 * S)))
+    notes = tuple(Played(at, 60, 80, at + 1) for at in (int(0.1 * S), int(0.96 * S)))
     told = announced(Corrected(None), Performance(notes, np.zeros(0, dtype=np.int64)), 2 * S)
     assert [beat.time_ns / S for beat in told] == pytest.approx([0.5, 0.96, 1.45, 1.95])
 
@@ -212,7 +250,11 @@ def test_music_that_follows_has_the_beats_of_the_player_and_none_before() -> Non
     march = played(MARCH, 32)
     assert score(followed, march)["f"] > 0.9
     assert followed(march, int(march.beats_ns[-1]))[0].time_ns > march.beats_ns[1]
-    assert followed(improvise("uniform", np.random.default_rng(0)), 10 * S) == []
+
+
+def test_music_does_not_begin_to_follow_most_of_what_has_no_beat() -> None:
+    told = [followed(improvise("uniform", np.random.default_rng(seed)), 10 * S) for seed in range(6)]
+    assert sum(not beats_ for beats_ in told) >= 4
 
 
 def test_a_metronome_is_right_where_the_music_is_one() -> None:
