@@ -55,8 +55,10 @@ def signs(performance: Performance, after: int = 0) -> Floats:
 def one_after_the_other(first: Performance, then: Performance) -> Performance:
     """Both as one, a short pause between, without beats; both have notes."""
     later_ns = first.notes[-1].onset_ns + _PAUSE_NS - then.notes[0].onset_ns
+    first_ns = then.notes[0].onset_ns + later_ns
+    ended = (replace(note, end_ns=min(note.end_ns, first_ns - 1)) for note in first.notes)
     moved = (replace(note, onset_ns=note.onset_ns + later_ns, end_ns=note.end_ns + later_ns) for note in then.notes)
-    return Performance((*first.notes, *moved), np.zeros(0, dtype=np.int64))
+    return Performance((*ended, *moved), np.zeros(0, dtype=np.int64))
 
 
 def with_and_without_a_beat(pieces: Sequence[Piece], seed: int) -> tuple[Floats, Floats]:

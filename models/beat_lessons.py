@@ -12,7 +12,7 @@ import numpy.typing as npt
 from livegen.core import beat_statistics as fitted
 from livegen.core.beat_network import PERIODS_S, PLACES
 from livegen.core.events import PULSES_PER_BEAT
-from livegen.core.strike_features import StrikeFeatures, Struck, before
+from livegen.core.strike_features import StrikeFeatures, Struck, looked_back
 from livegen.core.strikes import Strikes
 from models.corpora.piece import Piece, PieceNote
 from models.performances import VELOCITY, Manner, Performance, line_of, perform
@@ -32,9 +32,10 @@ _SHORTEST_BEATS = 40
 _NEAR_PULSES = 0.51
 """A note half a pulse from a place is on it."""
 _NOTES_A_STRIKE = 8
-_HELD, _HELD_SHARES = ((0.3, 1.1), (0.0, 0.3), (100.0, 100.0)), (0.8, 0.1, 0.1)
-"""How long notes are held: as written, more or less; so short that it says little; until the key is struck again, as it is
-where nobody says when notes end."""
+_HELD, _DETACHED, _SELDOM_DETACHED = (0.3, 1.1), (0.0, 0.3), 0.1
+"""Shares of the written length for which notes are held; in some lessons they are so short that it says little."""
+_UNTOLD_ENDS = 0.1
+"""Share of lessons in which nobody says when notes end."""
 _TRANSPOSED = 6
 """Semitones, at most."""
 _PITCHES = range(128)
@@ -71,7 +72,7 @@ def lesson(performance: Performance, longest: int = LONGEST) -> Lesson:
         members[-1].append(at)
     struck.append(ear.strike())
     plain = np.array([strike.plain for strike in struck])
-    features = np.concatenate([plain, before(struck, len(struck))], axis=1).astype(np.float32)
+    features = np.concatenate([plain, looked_back(struck, len(struck))], axis=1).astype(np.float32)
     beats = np.array([np.median(performance.places[each]) for each in members])
     spans_s = np.diff(performance.beats_ns) / 1e9
     seconds = np.interp(beats, np.arange(len(spans_s)) + 0.5, spans_s)
@@ -124,13 +125,15 @@ class Lessons:
             begin = notes[0].onset + rng.random() * (beats - _SHORTEST_BEATS) * PULSES_PER_BEAT
             notes = tuple(note for note in notes if note.onset >= begin)
         notes = notes[: LONGEST * _NOTES_A_STRIKE]
-        held = _HELD[int(rng.choice(len(_HELD), p=_HELD_SHARES))]
+        held = _DETACHED if rng.random() < _SELDOM_DETACHED else _HELD
         manner = Manner(noise_s=rng.uniform(0.008, 0.036), depth=rng.uniform(0.02, 0.17), beats=10**6, held=held)
         performance = perform(piece, notes, manner, rng, tapped(piece, rng, spread=0.2))
         if rng.random() < 0.3:
             performance = _with_gaps(performance, rng)
         if rng.random() < 0.3:
             performance = replace(performance, notes=tuple(replace(note, velocity=VELOCITY) for note in performance.notes))
+        if rng.random() < _UNTOLD_ENDS:
+            performance = performance.without_ends()
         if len(performance.notes) < FEWEST:
             return None
         found = lesson(performance)

@@ -25,6 +25,8 @@ _FREE_S = 0.4
 _UNEVENLY_HELD = 0.15
 """Spread of the logarithm of each note's length."""
 _SHORTEST_S = 0.03
+_UP_NS = 25_000_000
+"""So long a key is up before it is struck again, or for half of the time between, if that is less."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,8 +112,7 @@ def perform(
     off = rng.uniform(-1, 1, len(chosen)) if manner.even else rng.normal(size=len(chosen))
     onsets = np.interp(places, np.arange(count + 1), beats) + off * manner.noise_s
     onsets += manner.roll_s * (pitches - pitches.mean()) / 48
-    written_s = np.array([note.duration for note in chosen]) / tactus.pulses * np.diff(beats)[places.astype(np.int64)]
-    lengths = _held(written_s, manner, rng)
+    lengths = _held(_written(chosen, tactus.pulses, places, beats), manner, rng)
     velocities = [note.velocity or VELOCITY for note in chosen]
     beats_ns = (np.round(beats[:count] * 1e9) + _START_NS).astype(np.int64)
     return Performance(_notes(onsets, lengths, pitches, velocities), beats_ns, places[np.argsort(onsets, kind="stable")])
@@ -137,8 +138,7 @@ def without_metre(piece: Piece, notes: Sequence[PieceNote], rng: np.random.Gener
     count = int(places[-1]) + 2
     beats = _beats(60 / piece.tempo_bpm * np.exp(rng.normal(0.0, spread, count)))
     onsets = np.interp(places, np.arange(count + 1), beats)
-    written_s = np.array([note.duration for note in chosen]) / PULSES_PER_BEAT * np.diff(beats)[places.astype(np.int64)]
-    lengths = _held(written_s, Manner(), rng)
+    lengths = _held(_written(chosen, PULSES_PER_BEAT, places, beats), Manner(), rng)
     velocities = [note.velocity or VELOCITY for note in chosen]
     return Performance(_notes(onsets, lengths, [note.pitch for note in chosen], velocities), np.zeros(0, dtype=np.int64))
 
@@ -157,6 +157,12 @@ def _beats(periods: Floats) -> Floats:
     return np.concatenate([[0.0], np.cumsum(periods)])
 
 
+def _written(notes: Sequence[PieceNote], pulses: int, places: Floats, beats: Floats) -> Floats:
+    """How long notes at these places are as they are written, in seconds, at the tempo of the beat in which they begin."""
+    lengths: Floats = np.array([note.duration for note in notes]) / pulses * np.diff(beats)[places.astype(np.int64)]
+    return lengths
+
+
 def _held(written_s: Floats, manner: Manner, rng: np.random.Generator) -> Floats:
     """How long notes are held that are written so long, in seconds."""
     found: Floats = written_s * rng.uniform(*manner.held) * np.exp(rng.normal(0.0, _UNEVENLY_HELD, len(written_s)))
@@ -166,12 +172,14 @@ def _held(written_s: Floats, manner: Manner, rng: np.random.Generator) -> Floats
 def _notes(
     onsets_s: Floats, lengths_s: Floats, pitches: Sequence[int] | npt.NDArray[np.int64], velocities: Sequence[int]
 ) -> tuple[Played, ...]:
-    """By time; a note that is struck again ends the one before."""
+    """By time; before a key is struck again it comes up."""
     found: list[Played] = []
     again_ns: dict[int, int] = {}
     for at in np.argsort(onsets_s, kind="stable")[::-1]:
         pitch, onset_ns = int(pitches[at]), round(onsets_s[at] * 1e9) + _START_NS
         end_ns = onset_ns + round(max(lengths_s[at], _SHORTEST_S) * 1e9)
-        found.append(Played(onset_ns, pitch, int(velocities[at]), min(end_ns, again_ns.get(pitch, end_ns))))
+        if pitch in again_ns:
+            end_ns = min(end_ns, max(again_ns[pitch] - _UP_NS, (onset_ns + again_ns[pitch]) // 2))
+        found.append(Played(onset_ns, pitch, int(velocities[at]), end_ns))
         again_ns[pitch] = onset_ns
     return tuple(reversed(found))

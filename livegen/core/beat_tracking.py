@@ -125,7 +125,7 @@ class BeatTracker:
         self._last_ns = 0
         self._mass: Floats = self._known.first
         """Of each pattern and state at the last strike, before what its notes say, [patterns, states]; sums to 1."""
-        self._before: Floats = self._mass
+        self._mass_before: Floats = self._mass
         """The same at the strike before that one, with what its notes said."""
         self._frames = 0
         """From the middle of that one to the first note of the last."""
@@ -168,13 +168,12 @@ class BeatTracker:
             self._strikes, self._features = Strikes(), StrikeFeatures()
             self._remembered, self._heard = beat_network().silence, None
             self._mass, self._count = self._known.first, 0
-            self._usual = self._usual_before = math.log(_FREE_S)
-            self._foreseen = 0.0
+            self._usual, self._foreseen = math.log(_FREE_S), 0.0
             self._signs, self._signs_weight = np.zeros(SIGNS), 0.0
         self._last_ns = onset_ns
         begins, middle = self._strikes.begins(onset_ns), self._strikes.middle
         if begins and self._count:
-            self._before = self._believed()
+            self._mass_before = self._believed()
             self._usual_before = self._usual
             if self._count > 1:
                 self._signs = _SIGNS_KEPT * self._signs + (1 - _SIGNS_KEPT) * self._signs_of_strike()
@@ -192,16 +191,24 @@ class BeatTracker:
     def release(self, time_ns: int, pitch: int) -> None:
         """Take in a note-off of a MIDI pitch, 0..127; one that does not sound changes nothing.
 
+        Channels are not told apart: of one pitch on two, the first note-off ends both.
         It says nothing of the beat that is believed now: how long a note was held counts from the next strike on.
         """
         self._features.release(max(time_ns, self._last_ns), pitch)
 
+    def release_all(self, time_ns: int) -> None:
+        """All notes that sound have ended, whether or not anybody said so of each."""
+        self._features.release_all(max(time_ns, self._last_ns))
+
     def _struck(self, frames: int) -> None:
-        """A strike, so many frames after the last, and none between; told again where its further notes move it."""
+        """A strike, so many frames after the last; told again where its further notes move it.
+
+        Between the two there is taken to be none, though between the first note and the mean there are its own.
+        """
         known = self._known
-        tempi = np.add.reduceat(self._before.sum(axis=0), known.layout.starts)
+        tempi = np.add.reduceat(self._mass_before.sum(axis=0), known.layout.starts)
         quiet = min(TOGETHER, frames)
-        mass = known.passed(self._before, quiet, charged=False)
+        mass = known.passed(self._mass_before, quiet, charged=False)
         mass = known.passed(mass, frames - quiet, charged=True) * known.rate
         total = float(mass.sum())
         self._mass = mass / total

@@ -189,6 +189,11 @@ class Conductor:
         if self._tracker is not None:
             self._tracker.release(now_ns, note.pitch)
 
+    def released_all(self, now_ns: int) -> None:
+        """No key is down any more; unless the player's notes rule it changes nothing."""
+        if self._tracker is not None:
+            self._tracker.release_all(now_ns)
+
     def joined(self, session: SessionBeat, transport: Transport, now_ns: int) -> Turn:
         """Where a session's beat is; unless a session rules it changes nothing.
 

@@ -386,6 +386,7 @@ class Engine:
         """The player's port has gone, or what was plugged into it: what it held has ended."""
         self._sensing.stop()
         self._observe(self._listener.release_all(now_ns, self.transport), now_ns)
+        self._conductor.released_all(now_ns)
         self._release_thru(now_ns)
 
     def _listen_for(self, effects: list[Effect], now_ns: int) -> None:
@@ -402,8 +403,11 @@ class Engine:
         if isinstance(message, NoteOn) and self.settings.clock_source == "follow":
             self._catch_up(now_ns)
             self.transport = self._conductor.heard(message, self.transport, now_ns)
-        if isinstance(message, NoteOff):
-            self._conductor.released(message, now_ns)
+        match message:
+            case NoteOff():
+                self._conductor.released(message, now_ns)
+            case Control(control=control) if control in SILENCING:
+                self._conductor.released_all(now_ns)
         events = self._listener.receive(message, now_ns, self.transport)
         # First what is heard, then what is remembered: the one is waited for.
         if self.settings.thru:
@@ -590,6 +594,7 @@ class Engine:
         self._score.schedule.clear()
         # A key that is down for us but not for the player would keep the agent waiting for ever.
         self._observe(self._listener.release_all(now_ns, self.transport), now_ns)
+        self._conductor.released_all(now_ns)
         self._pedals_thru.clear()
         self._effects.extend(Send(now_ns, parse(data)) for data in release_all(list(self.ledger.sounding()), range(16)))
         self.ledger.clear()

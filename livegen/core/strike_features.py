@@ -52,7 +52,7 @@ class Holding:
     """How long a strike's notes are held.
 
     Attributes:
-        until_s: when the last of them ended; infinite while one sounds.
+        until_s: when the last of them ended, in seconds as onsets are; infinite while one sounds.
     """
 
     def __init__(self) -> None:
@@ -81,7 +81,7 @@ class Struck:
         classes: 1 where a pitch class is struck, [12].
         accent: by low pitch, many notes and loudness, all against what is usual, 0..3.
         plain: what it says by itself and beside the last few, [40].
-        holding: how long it is held, which goes on.
+        holding: how long it is held. That goes on: of a later strike it may say what lies before that one, and no more.
     """
 
     time_s: float
@@ -132,6 +132,11 @@ class StrikeFeatures:
         if (holding := self._sounding.pop(pitch, None)) is not None:
             holding.end(time_ns / 1e9)
 
+    def release_all(self, time_ns: int) -> None:
+        """All that sounds has ended."""
+        for pitch in tuple(self._sounding):
+            self.release(time_ns, pitch)
+
     def strike(self) -> Struck:
         """The strike that is on, as far as its notes have come; there has been a note."""
         onsets_ns, pitches, velocities = zip(*self._notes, strict=True)
@@ -167,7 +172,7 @@ class StrikeFeatures:
     def features(self) -> Floats:
         """All that is heard of the strike that is on, as far as its notes have come, [FEATURES]."""
         strike = self.strike()
-        return np.concatenate([strike.plain, before([*self._before, strike], 1)[0]])
+        return np.concatenate([strike.plain, looked_back([*self._before, strike], 1)[0]])
 
     def _finish(self) -> Struck:
         struck = self.strike()
@@ -190,14 +195,14 @@ def _gap(seconds: float) -> float:
     return math.log(min(max(seconds, _GAP_S[0]), _GAP_S[1])) - _USUAL_GAP_LOG
 
 
-def before(strikes: Sequence[Struck], count: int) -> Floats:
+def looked_back(strikes: Sequence[Struck], count: int) -> Floats:
     """What was struck before each of the last `count` strikes, and how long it was held by then.
 
     Returns:
-        For each of `LAGS_S` whether there was a strike so long ago, how accented it was and how much it had of the same; how
-        long the last strikes were held, how many still are, how long nothing was and how long the oldest one is; and for each
-        of `LAGS_S` how long what was struck then was held, and whether until now. What is of a lag is faded by how far off it
-        was. [count, 3 * 32 + 7 + 2 * 32].
+        For each of `LAGS_S` whether there was a strike so long ago, 0..1, how accented it was, 0..3, and how much it had of the
+        same, 0..1; what `_holding` says; and for each of `LAGS_S` how long what was struck then was held, in times of the
+        mean, 0..3, and whether until now, 0..1. What is of a lag is faded by how far off it was.
+        [count, 3 * 32 + 7 + 2 * 32].
     """
     times = np.array([strike.time_s for strike in strikes])
     untils = np.array([strike.holding.until_s for strike in strikes])
@@ -218,15 +223,20 @@ def before(strikes: Sequence[Struck], count: int) -> Floats:
     there = np.exp(-0.5 * ((ago_s[:, :, np.newaxis] - LAGS_S) / _WIDTHS_S) ** 2)
     weights = (np.ones_like(held_s), accents[earlier], alike, longer, until_now)
     rows = [(there * weight[:, :, np.newaxis]).max(axis=1) for weight in weights]
-    return np.concatenate([*rows[:STRUCK_BEFORE], _holding(ago_s, held_s, ended_s), *rows[STRUCK_BEFORE:]], axis=1)
+    holding = _holding(ago_s, held_s, ended_s, known & (untils[earlier] > now_s))
+    return np.concatenate([*rows[:STRUCK_BEFORE], holding, *rows[STRUCK_BEFORE:]], axis=1)
 
 
-def _holding(ago_s: Floats, held_s: Floats, ended_s: Floats) -> Floats:
-    """Of strikes that began, were held and ended so long ago, [count, looked back], the last first: [count, 7]."""
+def _holding(ago_s: Floats, held_s: Floats, ended_s: Floats, held: npt.NDArray[np.bool_]) -> Floats:
+    """Of strikes that began, were held and ended so long ago, or are held still, [count, looked back], the last first.
+
+    Returns:
+        Lengths of the last four; a quarter of how many of the last eight are held; seconds since the end of what ended last of
+        these, 0..2; how long ago the oldest began that is held; times but those seconds as `_gap`. [count, 7].
+    """
     found = np.full((len(ago_s), _HOLDING), _gap(0.0))
     told = min(_LENGTHS, held_s.shape[1])
     found[:, :told] = _gaps(held_s[:, :told])
-    held = ended_s == 0
     found[:, _LENGTHS] = held[:, :_STILL_HELD].sum(axis=1) / 4
     found[:, _LENGTHS + 1] = np.minimum(ended_s[:, :_STILL_HELD].min(axis=1), _LATELY_S)
     found[:, _LENGTHS + 2] = _gaps(np.where(held, ago_s, 0.0).max(axis=1))
@@ -234,5 +244,6 @@ def _holding(ago_s: Floats, held_s: Floats, ended_s: Floats) -> Floats:
 
 
 def _gaps(seconds: Floats) -> Floats:
+    """`_gap` of many; of one, that is faster."""
     found: Floats = np.log(np.clip(seconds, *_GAP_S)) - _USUAL_GAP_LOG
     return found

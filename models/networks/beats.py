@@ -1,5 +1,7 @@
 """The beat tracker as a network, so that its numbers can be fitted: as `livegen.core.beat_grid`, but many at once.
 
+A strike is where its first note is. To the tracker, which has come to take the mean of its notes, that is all the difference.
+
 B is the number of performances, K of patterns, S of states, T of tempi, N the stride.
 """
 
@@ -33,7 +35,7 @@ class Heard:
 
 
 def heard(performance: Performance) -> list[Heard]:
-    """The strikes of a performance, as the tracker hears them."""
+    """The strikes of a performance, as the tracker hears them, but that each is where its first note is."""
     strikes, found = Strikes(), list[Heard]()
     # `spread` goes on counting until the next strike begins.
     for note in performance.notes:
@@ -84,7 +86,7 @@ class BeatFilter(nn.Module):
         self._starts, self._tempo = torch.tensor(layout.starts), torch.tensor(layout.tempo)
         self._by_tempo = torch.tensor(layout.by_tempo, dtype=torch.float32)
         self._off = torch.tensor(layout.seconds_off(), dtype=torch.float32)
-        self._later, self._kind = torch.tensor(layout.beside()[TOGETHER:]), torch.tensor(layout.kind)
+        self._after, self._kind = torch.tensor(layout.beside()[TOGETHER:]), torch.tensor(layout.kind)
         self._kinds = list(fitted.KINDS)
         logs = torch.tensor(np.log(PERIODS), dtype=torch.float32)
         self._apart = logs[:, None] - logs
@@ -162,7 +164,7 @@ class BeatFilter(nn.Module):
         stray = self.stray.exp() * FRAME_NS / 1e9
         rate = at.sum(dim=1) + stray
         near = (bump.amax(dim=0) * self.chords.exp()[self._kinds][:, None]).amax(dim=0) + self.chord_floor.exp()
-        spread = (torch.sigmoid(self.chord_weight) * near.log())[self._later]
+        spread = (torch.sigmoid(self.chord_weight) * near.log())[self._after]
         summed = torch.cat([torch.zeros(len(rate), 1), rate.cumsum(dim=1)], dim=1)
         before = summed[:, self._starts]
         tempi = torch.softmax(self._by_tempo @ self.tempo, dim=0)

@@ -197,7 +197,7 @@ class Metronome:
             self._first_ns = onset_ns
 
     def release(self, time_ns: int, pitch: int) -> None:
-        """Says nothing."""
+        """Ends say nothing."""
 
     def line(self, now_ns: int) -> FoundBeat | None:  # noqa: ARG002 - it never changes
         """Always the same beat."""

@@ -208,6 +208,17 @@ def test_the_end_of_a_note_says_nothing_before_the_next_strike() -> None:
     assert ended.line(now_ns + 300 * MS) != held.line(now_ns + 300 * MS)
 
 
+def test_the_end_of_a_note_with_an_older_time_counts_as_now() -> None:
+    notes = TUNE.notes(12, 0)
+    late, plain = heard(notes), heard(notes)
+    now_ns = notes[-1][0]
+    late.release(now_ns - 400 * MS, notes[-2][1])
+    plain.release(now_ns, notes[-2][1])
+    for tracker in (late, plain):
+        tracker.receive(now_ns + 300 * MS, 36, 80)
+    assert late.line(now_ns + 300 * MS) == plain.line(now_ns + 300 * MS)
+
+
 def test_a_note_that_comes_with_an_older_time_counts_as_now() -> None:
     late, plain = heard(TUNE.notes(8, 0)), heard(TUNE.notes(8, 0))
     last_ns = TUNE.notes(8, 0)[-1][0]

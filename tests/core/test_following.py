@@ -8,11 +8,11 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from support.stage import BEAT, Stage, note_ons, settings_with
+from support.stage import BEAT, PLAYER, Stage, note_ons, settings_with
 
-from livegen.core.effects import SessionBeat, Tap
+from livegen.core.effects import InputLost, Panic, SessionBeat, Tap
 from livegen.core.events import Note, Part
-from livegen.core.midi import CLOCK, NoteOn, Realtime
+from livegen.core.midi import CLOCK, Control, NoteOn, Realtime
 from livegen.core.parameters import CLOCK_SOURCES
 from livegen.generators.band import Band
 from livegen.generators.scripted import ScriptedGenerator
@@ -80,6 +80,28 @@ def test_how_long_keys_are_held_is_heard() -> None:
             stage.release(60 + at % 3)
         sure.append(stage.engine.beat_confidence(stage.now_ns))
     assert sure[0] != sure[1]
+
+
+def test_where_all_keys_come_up_at_once_none_is_held_any_longer() -> None:
+    sure = {}
+    for how in ("never", "one by one", "all notes off", "the keyboard has gone", "panic"):
+        stage = Stage(settings_with(clock__source="follow"))
+        play(stage, 97, 2)
+        stage.press(40)
+        stage.advance_to_ns(stage.now_ns + 100_000_000)
+        match how:
+            case "one by one":
+                stage.release(40)
+            case "all notes off":
+                stage.receive(Control(PLAYER, 123, 0))
+            case "the keyboard has gone":
+                stage.receive(InputLost())
+            case "panic":
+                stage.receive(Panic())
+        strike(stage, 6)
+        sure[how] = stage.engine.beat_confidence(stage.now_ns)
+    assert len({sure[how] for how in sure if how != "never"}) == 1
+    assert sure["never"] != sure["one by one"]
 
 
 @pytest.mark.parametrize("tempo_bpm", [60, 120])

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from support.laws import law, pitches, velocities
 
-from livegen.core.strike_features import FEATURES, LAGS_S, LOOKED_BACK, Floats, StrikeFeatures, Struck, before
+from livegen.core.strike_features import FEATURES, LAGS_S, LOOKED_BACK, Floats, StrikeFeatures, Struck, looked_back
 
 MS = 1_000_000
 PLAIN = 40
@@ -94,6 +94,27 @@ def test_what_sounds_still_is_told_from_what_has_ended() -> None:
     assert sounding[LENGTHS][0] > ended[LENGTHS][0]
 
 
+def test_a_strike_is_held_until_the_last_of_its_notes_has_ended() -> None:
+    chord = [(0, 60, 80), (0, 64, 80)]
+    one, both = (heard([*chord, *ends, (500, 67, 80)])[0].features() for ends in ([(100, 60, 0)], [(100, 60, 0), (200, 64, 0)]))
+    assert (one[STILL_HELD], both[STILL_HELD]) == (0.25, 0)
+    assert both[SILENT] == pytest.approx(0.3)
+
+
+def test_a_note_that_joins_a_strike_whose_first_has_ended_holds_it() -> None:
+    row = heard([(0, 60, 80), (20, 60, 0), (40, 64, 80), (500, 67, 80)])[0].features()
+    assert row[STILL_HELD] == 0.25
+
+
+def test_when_all_keys_are_up_nothing_is_held() -> None:
+    notes = [(0, 40, 80), (250, 62, 80)]
+    one, other = heard(notes)[0], heard([*notes, (400, 40, 0), (400, 62, 0)])[0]
+    one.release_all(400 * MS)
+    for features in (one, other):
+        features.receive(500 * MS, 64, 80, begins=True)
+    assert one.features() == pytest.approx(other.features())
+
+
 def test_a_key_that_is_struck_again_ends_the_note_before() -> None:
     ends = [(400, 60, 0)]
     told, untold = (heard([(0, 60, 80), *more, (400, 60, 80), (800, 67, 80)])[0].features() for more in (ends, []))
@@ -135,4 +156,4 @@ def test_many_strikes_at_once_say_what_one_after_the_other_says() -> None:
             strikes.append(over)
         rows.append(features.features()[PLAIN:])
     strikes.append(features.strike())
-    assert before(strikes, len(strikes)) == pytest.approx(np.array(rows))
+    assert looked_back(strikes, len(strikes)) == pytest.approx(np.array(rows))

@@ -34,7 +34,11 @@ def test_signs_are_those_after_each_note_once_it_has_settled() -> None:
 def test_a_beat_can_be_lost_after_a_while() -> None:
     first, then = (improvise("uniform", np.random.default_rng(seed)) for seed in range(2))
     both = one_after_the_other(first, then).notes
-    assert both[: len(first.notes)] == first.notes
+    assert [note.onset_ns for note in both[: len(first.notes)]] == [note.onset_ns for note in first.notes]
+    assert all(note.end_ns < both[len(first.notes)].onset_ns for note in both[: len(first.notes)])
+    assert [note.end_ns - note.onset_ns for note in both[len(first.notes) :]] == [
+        note.end_ns - note.onset_ns for note in then.notes
+    ]
     assert both[len(first.notes)].onset_ns == first.notes[-1].onset_ns + 400_000_000
     assert both[-1].onset_ns - both[len(first.notes)].onset_ns == then.notes[-1].onset_ns - then.notes[0].onset_ns
 

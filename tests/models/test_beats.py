@@ -106,18 +106,18 @@ def test_notes_are_held_for_the_same_share_of_what_is_written_more_or_less() -> 
     assert shares(0.9).mean() > shares(0.5).mean()
 
 
-def test_a_note_ends_where_its_key_is_struck_again() -> None:
+def test_a_key_comes_up_before_it_is_struck_again() -> None:
     repeated = tuple(PieceNote(at * 12, 60, 240) for at in range(20))
     performance = perform(piece(), repeated, Manner(), np.random.default_rng(0))
-    assert all(one.end_ns == other.onset_ns for one, other in pairwise(performance.notes))
+    assert all(0 < other.onset_ns - one.end_ns <= 25_000_000 for one, other in pairwise(performance.notes))
 
 
 def test_each_note_comes_with_those_that_have_ended_by_then_and_none_ends_twice() -> None:
     performance = perform(piece(), line_of(piece(), whole=True), Manner(), np.random.default_rng(0))
     ended: list[Played] = []
-    for before, note in performance.with_ends():
-        assert all(each.end_ns <= note.onset_ns for each in before)
-        ended += before
+    for ended_since, note in performance.with_ends():
+        assert all(each.end_ns <= note.onset_ns for each in ended_since)
+        ended += ended_since
         assert {id(each) for each in ended} == {id(each) for each in performance.notes if each.end_ns <= note.onset_ns}
     assert len(ended) == len({id(each) for each in ended}) > 20
 
@@ -161,8 +161,11 @@ def believed(line: Sequence[Heard]) -> list[Floats]:
     return found
 
 
-def test_what_is_fitted_believes_what_the_tracker_believes() -> None:
-    """Of two performances at once, of which one ends sooner, with chords, and silences longer than a stride."""
+def test_what_is_fitted_believes_what_the_trackers_filter_does() -> None:
+    """Where strikes are taken for their first notes.
+
+    Of two performances at once, of which one ends sooner, with chords, and silences longer than a stride.
+    """
     rng = np.random.default_rng(5)
     onsets = 3 * S + np.cumsum(rng.choice([0.02, 0.05, 0.12, 0.3, 0.5, 1.4], 40)) * S
     odd = tuple(Played(int(at), int(rng.integers(40, 80)), int(rng.integers(30, 110)), int(at) + S) for at in onsets)
@@ -252,9 +255,10 @@ def test_music_that_follows_has_the_beats_of_the_player_and_none_before() -> Non
     assert followed(march, int(march.beats_ns[-1]))[0].time_ns > march.beats_ns[1]
 
 
-def test_music_does_not_begin_to_follow_most_of_what_has_no_beat() -> None:
-    told = [followed(improvise("uniform", np.random.default_rng(seed)), 10 * S) for seed in range(6)]
-    assert sum(not beats_ for beats_ in told) >= 4
+def test_music_seldom_begins_to_follow_what_has_no_beat() -> None:
+    """More than a minute of each, which is time enough for an accident."""
+    free = [improvise("uniform", np.random.default_rng(seed)) for seed in range(12)]
+    assert sum(not followed(each, each.notes[-1].onset_ns + S) for each in free) >= 7
 
 
 def test_a_metronome_is_right_where_the_music_is_one() -> None:

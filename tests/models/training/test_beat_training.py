@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 from itertools import islice
+from operator import itemgetter
 from pathlib import Path
 
 import numpy as np
@@ -14,7 +15,8 @@ import torch
 from livegen.core import beat_network as playing
 from livegen.core.beat_network import PERIODS_S, BeatNetwork
 from livegen.core.events import Part
-from livegen.core.strike_features import FEATURES
+from livegen.core.strike_features import FEATURES, StrikeFeatures
+from livegen.core.strikes import Strikes
 from models import beat_network
 from models.beat_lessons import Lesson, Lessons, lesson, march, place_of
 from models.corpora.kept_beats import keeps_its_beat
@@ -162,6 +164,27 @@ class TestLessons:
             assert np.array_equal(one.places, same.places)
             assert np.array_equal(one.periods, same.periods)
         assert any(one.features.shape != other.features.shape for one, other in zip(drawn(1), drawn(2), strict=True))
+
+
+def test_a_lesson_has_what_is_heard_on_stage() -> None:
+    """Chords that are spread, keys that are struck again, and ends where there are, one after the other."""
+    rng = np.random.default_rng(2)
+    performance = perform(piece(), line_of(piece(), whole=True), Manner(noise_s=0.04), rng)
+    ear, strikes, rows = StrikeFeatures(), Strikes(), list[playing.Floats]()
+    ends = [(note.end_ns, 0, note) for note in performance.notes]
+    for time_ns, begins_note, note in sorted(
+        [*ends, *((note.onset_ns, 1, note) for note in performance.notes)], key=itemgetter(0)
+    ):
+        if not begins_note:
+            ear.release(time_ns, note.pitch)
+            continue
+        begins = strikes.begins(time_ns)
+        strikes.receive(time_ns)
+        ear.receive(time_ns, note.pitch, note.velocity, begins=begins)
+        rows = [*(rows if begins else rows[:-1]), ear.features()]
+    taught = lesson(performance)
+    assert len(taught.features) > 60
+    assert taught.features == pytest.approx(np.array(rows)[: len(taught.features)], abs=1e-5)
 
 
 def test_what_is_trained_says_what_plays() -> None:
