@@ -183,6 +183,21 @@ def test_a_chord_is_where_the_mean_of_its_notes_is_and_not_where_the_first_is() 
     assert next_beat_ns(50) - next_beat_ns(0) > 30 * MS
 
 
+@pytest.mark.parametrize("period_ms", [600, 640])
+def test_chords_that_are_spread_about_their_beats_are_in_time_with_them(period_ms: int) -> None:
+    found = []
+    for spread_ms in (0, 20):
+        chord = [(-spread_ms, 48), (0, 60), (spread_ms, 64)]
+        beats = [FIRST_NS + at * period_ms * MS for at in range(24)]
+        line = heard([(beat + off * MS, pitch, 80) for beat in beats for off, pitch in chord]).line(beats[-1])
+        assert line is not None
+        found.append(line)
+    together, spread = found
+    assert spread.tempo_bpm == pytest.approx(together.tempo_bpm, rel=0.004)
+    after_ns = beats[-1] + period_ms // 2 * MS
+    assert spread.next_beat_ns(after_ns) == pytest.approx(together.next_beat_ns(after_ns), abs=5 * MS)
+
+
 @pytest.mark.parametrize("first", [0, 1])
 def test_of_equal_notes_the_beat_is_where_they_are_held(first: int) -> None:
     tracker, onset_ns = BeatTracker(), FIRST_NS
